@@ -1,0 +1,97 @@
+"""Cleaning of what strangers send: texts, and JSON values of any shape. No I/O, no opinion on what an event is.
+
+`event.normalize` is the caller. What is over a bound is cut and a mark says so; nothing here raises.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from . import limits
+
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+_REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+
+
+def clean_text(text: str, most: int) -> str:
+    """`text` as both databases can store it, cut in the middle to `most` characters.
+
+    NUL (PostgreSQL refuses it) and lone surrogates (UTF-8 cannot carry them) become U+FFFD. The middle is what goes,
+    because a message says what happened at its start and a stack says where at its end.
+    """
+    length = len(text)
+    if length > most:
+        mark = f" … {length - most} characters cut … "
+        # The mark takes room too, so what it reports has to count that.
+        mark = f" … {length - most + len(mark)} characters cut … "
+        keep = max(most - len(mark), 0)
+        head = (keep + 1) // 2
+        text = (text[:head] + mark + text[length - (keep - head) :])[:most]
+    if text.isascii() and "\x00" not in text:
+        return text
+    return _UNSTORABLE.sub(_REPLACEMENT, text)
+
+
+def clean_json(value: object) -> Any:
+    """A copy of a JSON value within the bounds of `limits`: depth, breadth, values, characters, numbers."""
+    return _Cleaner().clean(value, 0)
+
+
+class _Cleaner:
+    """One walk over one value; the budgets are for the whole of it."""
+
+    def __init__(self) -> None:
+        self.nodes = limits.CONTEXT_NODES
+        self.chars = limits.CONTEXT_CHARS
+
+    def clean(self, value: object, depth: int) -> Any:
+        self.nodes -= 1
+        if value is None or value is True or value is False:
+            return value
+        if isinstance(value, str):
+            return self.text(value, limits.CONTEXT_TEXT_CHARS)
+        if isinstance(value, int):
+            if -limits.INTEGER_MAX <= value <= limits.INTEGER_MAX:
+                return int(value)
+            # str() of a huge integer raises past 4,300 digits, and takes quadratic time before that.
+            return str(value) if value.bit_length() < 4096 else f"… an integer of {value.bit_length()} bits …"
+        if isinstance(value, float):
+            return float(value) if math.isfinite(value) else str(float(value))
+        if isinstance(value, Mapping):
+            return self.mapping(value, depth)
+        if isinstance(value, (list, tuple)):
+            return self.sequence(value, depth)
+        return f"… a value of type {type(value).__name__} …"
+
+    def text(self, text: str, most: int) -> str:
+        if self.chars <= 0:
+            return "…"
+        cleaned = clean_text(text, min(most, max(self.chars, 64)))
+        self.chars -= len(cleaned)
+        return cleaned
+
+    def mapping(self, value: Mapping[Any, object], depth: int) -> Any:
+        if depth >= limits.CONTEXT_DEPTH:
+            return f"… {len(value)} entries, too deep …"
+        result: dict[str, Any] = {}
+        for key, item in value.items():
+            if self.nodes <= 0 or self.chars <= 0 or len(result) >= limits.CONTEXT_BREADTH:
+                result["…"] = f"{len(value) - len(result)} more entries cut"
+                break
+            name = key if isinstance(key, str) else str(key)
+            result[self.text(name, limits.CONTEXT_KEY_CHARS)] = self.clean(item, depth + 1)
+        return result
+
+    def sequence(self, value: list[object] | tuple[object, ...], depth: int) -> Any:
+        if depth >= limits.CONTEXT_DEPTH:
+            return f"… {len(value)} items, too deep …"
+        result: list[Any] = []
+        for item in value:
+            if self.nodes <= 0 or self.chars <= 0 or len(result) >= limits.CONTEXT_BREADTH:
+                result.append(f"… {len(value) - len(result)} more items cut …")
+                break
+            result.append(self.clean(item, depth + 1))
+        return result

@@ -1,0 +1,17 @@
+"""The collector: takes events over HTTP, commits them, and shows them to their owner.
+
+    body.py      a request's bytes: bounded, inflated, decoded
+    ingest.py    POST /api/errors/log: through the gate and the grouping, to the writer; answers after the commit
+    writer.py    the one thread that writes, many requests to a commit
+    queries.py   the JSON API for reading
+    dashboard.py the owner's pages
+    auth.py      who is the owner: secret, sessions, one-time links
+    app.py       all of it as one ASGI application
+    server.py    that application under uvicorn
+"""
+
+from __future__ import annotations
+
+from .app import create_app
+
+__all__ = ["create_app"]

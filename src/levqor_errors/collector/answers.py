@@ -1,0 +1,64 @@
+"""Answers: JSON by orjson, and the one mapping from our errors to HTTP statuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+from starlette.types import Send
+
+from ..errors import (
+    EventUnstorableError,
+    InvalidEventError,
+    LevqorError,
+    OverloadedError,
+    RequestRefusedError,
+    StorageUnavailableError,
+)
+
+
+class JsonResponse(Response):
+    """A JSON answer that no cache may keep: all of them are about somebody's errors."""
+
+    media_type = "application/json"
+
+    def __init__(self, content: Any, status_code: int = 200, headers: dict[str, str] | None = None) -> None:
+        super().__init__(content, status_code, {"Cache-Control": "no-store", **(headers or {})})
+
+    def render(self, content: Any) -> bytes:
+        return orjson.dumps(content)
+
+
+def error_status(error: LevqorError) -> tuple[int, int | None]:
+    """The HTTP status of an error, and the seconds for `Retry-After` where trying again makes sense."""
+    match error:
+        case RequestRefusedError():
+            return error.status, None
+        case InvalidEventError() | EventUnstorableError():
+            return 400, None
+        case OverloadedError() | StorageUnavailableError():
+            return 503, error.retry_after
+    return 500, None
+
+
+def error_response(error: LevqorError) -> JsonResponse:
+    """The answer for an error: `{"ok": false, "error": "…"}`."""
+    status, retry_after = error_status(error)
+    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+    return JsonResponse({"ok": False, "error": str(error)}, status, headers)
+
+
+async def send_json(send: Send, status: int, content: Any, retry_after: int | None = None) -> None:
+    """Answer with JSON from a bare ASGI endpoint: what `JsonResponse` does, for the hot path."""
+    body = orjson.dumps(content)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    if retry_after is not None:
+        headers.append((b"retry-after", str(retry_after).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

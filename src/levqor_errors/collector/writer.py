@@ -1,0 +1,164 @@
+"""The one writer: requests queue up, a thread commits as many at once as are waiting, and each gets its answer.
+
+This is group commit. An fsync costs milliseconds and the answer must come after it; while one runs, the next batch
+gathers, so the disk sets the number of commits a second and not the number of events. Comes after `ingest.py`, calls
+`Storage.write`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+from .. import limits
+from ..errors import EventUnstorableError, LevqorError, OverloadedError, StorageUnavailableError
+from ..storage import NewEvent, Storage, StoredEvent
+
+logger = logging.getLogger("levqor_errors.collector")
+
+WriteResult: TypeAlias = StoredEvent | EventUnstorableError
+
+
+class _Job(NamedTuple):
+    events: Sequence[NewEvent]
+    size: int
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[list[WriteResult]]
+
+
+class Writer:
+    """Commits events on a thread of its own, which starts with the first of them.
+
+    Args:
+        storage: where to; used by this thread only for writing.
+        most_events: how many may wait.
+        most_size: how large the waiting ones may be, by the sizes given to `submit`.
+    """
+
+    def __init__(
+        self, storage: Storage, *, most_events: int = limits.QUEUE_EVENTS, most_size: int = limits.QUEUE_CHARS
+    ) -> None:
+        self._storage = storage
+        self._most_events = most_events
+        self._most_size = most_size
+        self._jobs: deque[_Job] = deque()
+        self._events = 0
+        self._size = 0
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    @property
+    def waiting(self) -> int:
+        """How many events are queued and not yet committed."""
+        return self._events
+
+    async def submit(self, events: Sequence[NewEvent], size: int) -> list[WriteResult]:
+        """Wait until the events are committed.
+
+        Args:
+            events: at least one.
+            size: about how many bytes of memory they hold.
+
+        Raises:
+            OverloadedError: the queue is full; nothing was queued.
+            StorageUnavailableError: the database did not take them; nothing is stored.
+        """
+        loop = asyncio.get_running_loop()
+        job = _Job(events, size, loop, loop.create_future())
+        with self._changed:
+            if self._closed:
+                raise StorageUnavailableError("the collector is stopping")
+            # A request alone is always let in, however large: the body's own limit bounds it.
+            if self._jobs and (
+                self._events + len(events) > self._most_events or self._size + size > self._most_size
+            ):
+                raise OverloadedError
+            self._jobs.append(job)
+            self._events += len(events)
+            self._size += size
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="levqor-errors-writer", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+        return await job.future
+
+    def close(self) -> None:
+        """Commit what is waiting, then stop. Blocks until both are done."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while jobs := self._take():
+            events = [event for job in jobs for event in job.events]
+            try:
+                results = self._storage.write(events)
+            except LevqorError as error:
+                logger.warning("%d events not stored, their senders are told so: %s", len(events), error)
+                self._settle(jobs, error=error)
+            except Exception as error:  # noqa: BLE001 - the thread must outlive whatever a driver raises
+                logger.exception("%d events not stored, their senders are told so", len(events))
+                unavailable = StorageUnavailableError("the database does not answer", retry_after=10)
+                unavailable.__cause__ = error
+                self._settle(jobs, error=unavailable)
+            else:
+                self._settle(jobs, results=results)
+
+    def _take(self) -> list[_Job]:
+        """Wait for jobs and take as many as fit one commit; none means that the writer is to stop."""
+        with self._changed:
+            while not self._jobs and not self._closed:
+                self._changed.wait()
+            taken: list[_Job] = []
+            events = 0
+            while self._jobs and (not taken or events + len(self._jobs[0].events) <= limits.COMMIT_EVENTS):
+                job = self._jobs.popleft()
+                taken.append(job)
+                events += len(job.events)
+                self._size -= job.size
+            self._events -= events
+            return taken
+
+    def _settle(
+        self, jobs: Sequence[_Job], *, results: Sequence[WriteResult] = (), error: LevqorError | None = None
+    ) -> None:
+        """Hand out the outcome: one wake-up for each event loop, not one for each request."""
+        calls: dict[asyncio.AbstractEventLoop, list[Callable[[], None]]] = {}
+        start = 0
+        for job in jobs:
+            end = start + len(job.events)
+            calls.setdefault(job.loop, []).append(_outcome(job.future, list(results[start:end]), error))
+            start = end
+        for loop, outcomes in calls.items():
+            try:
+                loop.call_soon_threadsafe(_call_all, outcomes)
+            except RuntimeError:
+                # Its loop has ended, and with it everybody who could have waited there.
+                logger.debug("an event loop ended before its events were committed")
+
+
+def _outcome(
+    future: asyncio.Future[list[WriteResult]], results: list[WriteResult], error: LevqorError | None
+) -> Callable[[], None]:
+    def settle() -> None:
+        # A sender that hung up has cancelled its future; what it sent is stored all the same.
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(results)
+
+    return settle
+
+
+def _call_all(calls: Sequence[Callable[[], None]]) -> None:
+    for call in calls:
+        call()

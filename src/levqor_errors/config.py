@@ -1,0 +1,130 @@
+"""Settings, read once from the environment and frozen. The one place that names variables.
+
+docs/settings.md has a row for each; `tests/test_config.py` holds the two together. An error names the variable and
+never its value, which may be a secret.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import platformdirs
+
+from . import limits
+from .errors import ConfigError
+from .event import DEFAULT_SERVICE
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+
+@dataclass(frozen=True)
+class CollectorSettings:
+    """What the collector needs to know.
+
+    Attributes:
+        database_path: the SQLite file (`DATABASE_PATH`).
+        internal_secret: what the owner signs in and calls the API with (`INTERNAL_SECRET`); `None`: the collector
+            makes one and keeps it beside the database.
+    """
+
+    database_path: str = "levqor.db"
+    internal_secret: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> CollectorSettings:
+        """Read them from the environment.
+
+        Raises:
+            ConfigError: naming the variable at fault.
+        """
+        if environ.get("DATABASE_URL"):
+            raise ConfigError(
+                "DATABASE_URL", "is not supported by this version; leave it unset and use DATABASE_PATH"
+            )
+        return cls(
+            database_path=environ.get("DATABASE_PATH") or cls.database_path,
+            internal_secret=read_secret(environ),
+        )
+
+
+def read_secret(environ: Mapping[str, str] = os.environ) -> str | None:
+    """`INTERNAL_SECRET`, or `None` where it is not set.
+
+    Raises:
+        ConfigError: when it can never be sent in a header.
+    """
+    secret = environ.get("INTERNAL_SECRET", "").strip()
+    if len(secret.encode(errors="replace")) > limits.SECRET_BYTES:
+        raise ConfigError("INTERNAL_SECRET", f"must have at most {limits.SECRET_BYTES} bytes")
+    if any(ord(character) < 32 or ord(character) == 127 for character in secret):
+        raise ConfigError("INTERNAL_SECRET", "must not contain control characters; a header cannot carry them")
+    return secret or None
+
+
+def secret_file(database_path: str) -> Path:
+    """Where a collector without `INTERNAL_SECRET` keeps the one that it made: beside its database."""
+    return Path(f"{database_path}.secret")
+
+
+@dataclass(frozen=True)
+class ClientSettings:
+    """What the client in a service needs to know.
+
+    Attributes:
+        url: the collector's address (`LEVQOR_ERRORS_URL`).
+        service: the service's name where a call gives none (`LEVQOR_ERRORS_SERVICE`).
+        environment: production, staging, … (`LEVQOR_ERRORS_ENVIRONMENT`).
+        release: the version that runs (`LEVQOR_ERRORS_RELEASE`).
+        spool_dir: where the journal is kept until it is delivered (`LEVQOR_ERRORS_SPOOL_DIR`).
+    """
+
+    url: str = DEFAULT_URL
+    service: str = DEFAULT_SERVICE
+    environment: str | None = None
+    release: str | None = None
+    spool_dir: Path = field(default_factory=lambda: platformdirs.user_state_path("levqor-errors"))
+
+    @classmethod
+    def from_env(
+        cls,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        url: str | None = None,
+        service: str | None = None,
+        environment: str | None = None,
+        release: str | None = None,
+        spool_dir: str | os.PathLike[str] | None = None,
+    ) -> ClientSettings:
+        """Read them from the environment; what is given as an argument wins.
+
+        Raises:
+            ConfigError: naming the variable at fault.
+        """
+        spool = spool_dir or environ.get("LEVQOR_ERRORS_SPOOL_DIR")
+        return cls(
+            url=check_url(url or environ.get("LEVQOR_ERRORS_URL") or cls.url),
+            service=service or environ.get("LEVQOR_ERRORS_SERVICE") or cls.service,
+            environment=environment or environ.get("LEVQOR_ERRORS_ENVIRONMENT") or None,
+            release=release or environ.get("LEVQOR_ERRORS_RELEASE") or None,
+            **({"spool_dir": Path(spool)} if spool else {}),
+        )
+
+
+def check_url(url: str) -> str:
+    """The collector's address without a slash at its end.
+
+    Raises:
+        ConfigError: when it is no http or https address. The address itself is not told: it may carry a password.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigError("LEVQOR_ERRORS_URL", f"must be an http or https address such as {DEFAULT_URL}")
+    return url.strip().rstrip("/")

@@ -1,0 +1,212 @@
+"""The event: its model, and the one gate that every event passes, whoever sent it. No I/O.
+
+`normalize` turns a decoded JSON object from anywhere into an `ErrorEvent` in which every field is bounded, clean and
+of one type. From here it goes to `grouping.py` (which issue is it?) and then to the storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Any, Final, NamedTuple
+
+from . import ids, instants, limits
+from .clean import clean_json, clean_text
+from .errors import InvalidEventError
+
+
+class Severity(str, Enum):
+    """How bad it is. The dashboard shows them blue, yellow, orange and red; `critical` alerts at once."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+class Source(str, Enum):
+    """Where it happened: in a service, or in a browser."""
+
+    BACKEND = "backend"
+    FRONTEND = "frontend"
+
+
+#: What else senders call the severities: Python's and JavaScript's level names, syslog's, and Sentry's.
+SEVERITY_ALIASES: Final[Mapping[str, Severity]] = {
+    **{severity.value: severity for severity in Severity},
+    "debug": Severity.INFO,
+    "log": Severity.INFO,
+    "notice": Severity.INFO,
+    "warn": Severity.WARNING,
+    "err": Severity.ERROR,
+    "exception": Severity.ERROR,
+    "fatal": Severity.CRITICAL,
+    "alert": Severity.CRITICAL,
+    "emergency": Severity.CRITICAL,
+}
+_SOURCES: Final[Mapping[str, Source]] = {source.value: source for source in Source}
+
+DEFAULT_SERVICE: Final = "unknown"
+
+_FIELDS: Final = frozenset(
+    {
+        "event_id", "created_at", "source", "service", "path_or_screen", "user_email", "severity", "message",
+        "stack", "environment", "release", "fingerprint", "context",
+    }
+)  # fmt: skip
+#: Set by the collector. A sender that gives an event back as it was read (an import, a relay) is not refused for it.
+_OURS: Final = frozenset({"id", "received_at", "issue_id"})
+
+
+class ErrorEvent(NamedTuple):
+    """One event, past the gate. The order of the fields is the order of the columns of `error_events`."""
+
+    created_at: str
+    source: Source
+    service: str
+    path_or_screen: str | None
+    user_email: str | None
+    severity: Severity
+    message: str
+    stack: str | None
+    event_id: str
+    received_at: str
+    environment: str | None
+    release: str | None
+    context: dict[str, Any]
+    #: The sender's own grouping, if it gave one; it goes into the issue's fingerprint and is not a column.
+    fingerprint: tuple[str, ...]
+    #: Whether the sender chose the event_id. Only then can the event be a retry of one that is stored already.
+    sender_id: bool
+
+
+def normalize(raw: object, *, received_at: datetime) -> ErrorEvent:
+    """Turn what a sender sent into an event, or say what is wrong with it.
+
+    Too long is cut and says so; of the wrong kind is refused. Fields that are not ours are kept under
+    `context["extra"]`. `null` is the same as not given.
+
+    Args:
+        raw: a decoded JSON value, of any content.
+        received_at: the collector's clock.
+
+    Raises:
+        InvalidEventError: naming the field and what is allowed.
+    """
+    if not isinstance(raw, Mapping):
+        raise InvalidEventError("an event", "must be a JSON object")
+    get = raw.get
+    message = _text(get, "message", limits.MESSAGE_CHARS)
+    if message is None:
+        raise InvalidEventError("message", "is required")
+    context = _context(raw)
+    sent_id = get("event_id")
+    return ErrorEvent(
+        created_at=_created_at(get("created_at"), received_at, context),
+        source=_source(get("source")),
+        service=_text(get, "service", limits.SERVICE_CHARS) or DEFAULT_SERVICE,
+        path_or_screen=_text(get, "path_or_screen", limits.PATH_CHARS),
+        user_email=_text(get, "user_email", limits.EMAIL_CHARS),
+        severity=_severity(get("severity")),
+        message=message,
+        stack=_text(get, "stack", limits.STACK_CHARS),
+        event_id=ids.uuid7() if sent_id is None else _event_id(sent_id),
+        received_at=instants.to_text(received_at),
+        environment=_text(get, "environment", limits.ENVIRONMENT_CHARS),
+        release=_text(get, "release", limits.RELEASE_CHARS),
+        context=context,
+        fingerprint=_fingerprint(get("fingerprint")),
+        sender_id=sent_id is not None,
+    )
+
+
+def _text(get: Callable[[str], object], field: str, most: int) -> str | None:
+    """A text field, cleaned and cut; empty or blank is the same as not given."""
+    value = get(field)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidEventError(field, "must be a string")
+    if not value or value.isspace():
+        return None
+    return clean_text(value, most)
+
+
+def _severity(value: object) -> Severity:
+    if value is None:
+        return Severity.ERROR
+    if isinstance(value, str):
+        severity = SEVERITY_ALIASES.get(value) or SEVERITY_ALIASES.get(value.strip().lower())
+        if severity is not None:
+            return severity
+    raise InvalidEventError("severity", "must be one of info, warning, error, critical (or debug, warn, fatal)")
+
+
+def _source(value: object) -> Source:
+    if value is None:
+        return Source.BACKEND
+    if isinstance(value, str):
+        source = _SOURCES.get(value) or _SOURCES.get(value.strip().lower())
+        if source is not None:
+            return source
+    raise InvalidEventError("source", "must be backend or frontend")
+
+
+def _event_id(value: object) -> str:
+    event_id = ids.canonical_uuid(value) if isinstance(value, str) else None
+    if event_id is None:
+        raise InvalidEventError("event_id", "must be a UUID (36 characters, or 32 hexadecimal digits)")
+    return event_id
+
+
+def _created_at(value: object, received_at: datetime, context: dict[str, Any]) -> str:
+    """When it happened, by the sender's clock if that is believable, else when it was received.
+
+    A claim out of bounds is kept as `context["claimed_created_at"]`, so that a wrong clock can be found.
+    """
+    if value is None:
+        return instants.to_text(received_at)
+    try:
+        if isinstance(value, str):
+            instant = instants.from_text(value)
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            instant = instants.from_epoch(value)
+        else:
+            raise ValueError("neither text nor a number")
+    except ValueError as error:
+        raise InvalidEventError(
+            "created_at", "must be an ISO 8601 time such as 2026-11-23T13:05:39.120Z, or seconds since 1970"
+        ) from error
+    age = (received_at - instant).total_seconds()
+    if -limits.CLOCK_AHEAD_SECONDS <= age <= limits.CLOCK_BEHIND_SECONDS:
+        return instants.to_text(instant)
+    context["claimed_created_at"] = instants.to_text(instant)
+    return instants.to_text(received_at)
+
+
+def _fingerprint(value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    parts = [value] if isinstance(value, str) else value
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        raise InvalidEventError("fingerprint", "must be a string or a list of strings")
+    if len(parts) > limits.FINGERPRINT_PARTS:
+        raise InvalidEventError("fingerprint", f"must have at most {limits.FINGERPRINT_PARTS} parts")
+    return tuple(clean_text(part, limits.FINGERPRINT_CHARS) for part in parts)
+
+
+def _context(raw: Mapping[str, object]) -> dict[str, Any]:
+    given = raw.get("context")
+    if given is None:
+        given = {}
+    elif not isinstance(given, Mapping):
+        raise InvalidEventError("context", "must be an object")
+    others = raw.keys() - _FIELDS - _OURS
+    if not others:
+        return clean_json(given) if given else {}  # type: ignore[no-any-return]
+    extra = given.get("extra")
+    merged = dict(extra) if isinstance(extra, Mapping) else ({} if extra is None else {"extra": extra})
+    # In the sender's order; a set's would differ from run to run.
+    merged.update((key, value) for key, value in raw.items() if key in others)
+    return clean_json({**given, "extra": merged})  # type: ignore[no-any-return]

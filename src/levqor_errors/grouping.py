@@ -1,0 +1,114 @@
+"""Grouping: which issue does an event belong to? A pure function of the event, run by the collector.
+
+By the first of these that the event has: the sender's own fingerprint; its exceptions' types with the in-app
+functions they went through; its message with the parts taken out that differ from one occurrence to the next. The
+service is always part of it. Line numbers are not: they move with every release. From here the event and its group go
+to the storage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from .clean import clean_text
+from .event import ErrorEvent
+
+TITLE_CHARS: Final = 200
+#: How much of a message is looked at: what tells two messages apart stands at their start.
+_MESSAGE_CHARS: Final = 1_000
+#: The innermost in-app functions of each exception; deeper callers differ by the way one came, not by the fault.
+_FRAMES: Final = 8
+_EXCEPTIONS: Final = 10
+
+#: What varies between two occurrences of one fault, and what stands in its place. Order matters: the longer forms
+#: first. Each pattern is linear in the message's length (no nested repeats), for anyone may send a message.
+_VARIABLE: Final = re.compile(
+    r"""
+      (?P<uuid>   \b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b )
+    | (?P<time>   \b\d{4}-\d\d-\d\d(?:[T\ ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)? )
+    | (?P<email>  \b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8} )
+    | (?P<ip>     \b\d{1,3}(?:\.\d{1,3}){3}\b )
+    | (?P<quoted> "[^"\n]{1,200}" | (?<!\w)'[^'\n]{1,200}'(?!\w) | `[^`\n]{1,200}` )
+    | (?P<hex>    \b0[xX][0-9a-fA-F]+\b | \b(?=[a-fA-F]{0,63}\d)[0-9a-fA-F]{8,64}\b )
+    | (?P<number> [+-]?\b\d+(?:[.,]\d+)* | (?<=[A-Za-z_])\d+ )
+    """,
+    re.VERBOSE,
+)
+
+
+class Group(NamedTuple):
+    """Where an event belongs."""
+
+    #: 32 hexadecimal digits; equal for events of one issue.
+    fingerprint: str
+    #: What the issue is called: `ValueError: invalid literal …`.
+    title: str
+    #: What the fingerprint was made from, in clear, so that grouping can explain itself.
+    parts: tuple[str, ...]
+
+
+def group(event: ErrorEvent) -> Group:
+    """The group of an event. Never raises, whatever shape the event's context has."""
+    exceptions = _exceptions(event.context)
+    if event.fingerprint:
+        parts = ("custom", event.service, *event.fingerprint)
+    elif exceptions:
+        parts = ("exception", event.service, *_exception_parts(exceptions))
+    else:
+        parts = ("message", event.service, message_template(_logged_template(event.context) or event.message))
+    # SHA-256 over JSON: unlike joined text, JSON keeps ("a", "bc") and ("ab", "c") apart.
+    digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+    return Group(digest, _title(event, exceptions), parts)
+
+
+def message_template(message: str) -> str:
+    """A message with its numbers, ids, addresses, times and quoted parts replaced by what they are: `<number>`."""
+    return _VARIABLE.sub(lambda match: f"<{match.lastgroup}>", message[:_MESSAGE_CHARS]).strip()
+
+
+def _exceptions(context: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The exception chain, the raised one first; empty unless it has the shape that our clients send."""
+    chain = context.get("exceptions")
+    if not isinstance(chain, list):
+        return []
+    return [
+        item
+        for item in chain[:_EXCEPTIONS]
+        if isinstance(item, Mapping) and isinstance(item.get("type"), str) and item["type"]
+    ]
+
+
+def _exception_parts(exceptions: list[Mapping[str, Any]]) -> list[str]:
+    parts: list[str] = []
+    for exception in exceptions:
+        parts.append(exception["type"])
+        frames = exception.get("frames")
+        frames = [frame for frame in frames if isinstance(frame, Mapping)] if isinstance(frames, list) else []
+        in_app = [frame for frame in frames if frame.get("in_app")] or frames
+        parts.extend(
+            f"{frame.get('module') or frame.get('file')}:{frame.get('function')}" for frame in in_app[-_FRAMES:]
+        )
+        if not frames:
+            # Without frames the type alone would put every ValueError of a service into one issue.
+            value = exception.get("value")
+            parts.append(message_template(value) if isinstance(value, str) else "")
+    return parts
+
+
+def _logged_template(context: Mapping[str, Any]) -> str | None:
+    """The unformatted message of a logging call: `user %s has no cart`, the same for every user."""
+    template = context.get("message_template")
+    return template if isinstance(template, str) and template else None
+
+
+def _title(event: ErrorEvent, exceptions: list[Mapping[str, Any]]) -> str:
+    text = event.message
+    if exceptions:
+        kind, value = exceptions[0]["type"], exceptions[0].get("value")
+        text = f"{kind}: {value}" if isinstance(value, str) and value else kind
+    lines = text.strip().splitlines()
+    return clean_text(lines[0] if lines else text, TITLE_CHARS)

@@ -1,0 +1,59 @@
+"""Every bound on what anyone may send, in one table.
+
+`event.normalize` cuts or refuses by these, `collector/body.py` stops reading by them, and docs/events.md and the
+OpenAPI document quote them. Characters are Unicode code points; bytes are bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# -- fields of an event: longer text is cut in its middle, and the cut says how much it took ---------------------
+MESSAGE_CHARS: Final = 8_192
+STACK_CHARS: Final = 65_536
+SERVICE_CHARS: Final = 100
+PATH_CHARS: Final = 2_048
+#: The longest address that SMTP can carry is 254 (RFC 5321 errata 1690); some put a name beside it.
+EMAIL_CHARS: Final = 320
+ENVIRONMENT_CHARS: Final = 64
+RELEASE_CHARS: Final = 200
+FINGERPRINT_PARTS: Final = 16
+FINGERPRINT_CHARS: Final = 200
+
+# -- an event's context: what is over is cut, and a mark stays in its place ---------------------------------------
+#: An exception chain with frames and local variables is nine levels deep; twelve leaves room for the user's own.
+CONTEXT_DEPTH: Final = 12
+#: Values in all, of lists and objects together. A chain of 10 exceptions with 40 frames each needs about 6,000.
+CONTEXT_NODES: Final = 10_000
+#: Entries of a single list or object.
+CONTEXT_BREADTH: Final = 1_000
+CONTEXT_KEY_CHARS: Final = 200
+CONTEXT_TEXT_CHARS: Final = 8_192
+#: All keys and texts of one context together.
+CONTEXT_CHARS: Final = 262_144
+#: Integers past this become text: SQLite's and PostgreSQL's 64-bit columns end here.
+INTEGER_MAX: Final = 2**63 - 1
+
+# -- a sender's clock ---------------------------------------------------------------------------------------------
+#: A journal may be delivered after a long outage; a clock further back than this is wrong instead.
+CLOCK_BEHIND_SECONDS: Final = 30 * 24 * 3600
+CLOCK_AHEAD_SECONDS: Final = 5 * 60
+
+# -- a request ----------------------------------------------------------------------------------------------------
+BODY_BYTES: Final = 2 * 1024 * 1024
+#: After gzip. Ordinary batches of events compress about eight to one.
+INFLATED_BYTES: Final = 16 * 1024 * 1024
+BATCH_EVENTS: Final = 1_000
+SECRET_BYTES: Final = 1_024
+
+# -- an answer ----------------------------------------------------------------------------------------------------
+PAGE_DEFAULT: Final = 50
+PAGE_MAX: Final = 500
+#: A page of `recent` ends early past this, so that 500 hostile events of 64 KB cannot make an answer of 32 MB.
+PAGE_BYTES: Final = 4 * 1024 * 1024
+SEARCH_CHARS: Final = 200
+
+# -- the writer's queue -------------------------------------------------------------------------------------------
+QUEUE_EVENTS: Final = 20_000
+QUEUE_CHARS: Final = 64 * 1024 * 1024
+COMMIT_EVENTS: Final = 2_000

@@ -1,0 +1,112 @@
+"""The tables in SQLite, as `sqlite_utils.Migrations`. A released step is never edited; a change is a new step.
+
+`received_at`, `first_seen`, `last_seen` and `hour` are the collector's clock, `created_at` is the sender's.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("levqor_errors")
+
+
+def steps() -> set[str]:
+    """The names of all steps that this version knows: what is pending on a database with nothing in it."""
+    with Database(memory=True) as empty:
+        return {step.name for step in migrations.pending(empty)}
+
+
+_TABLES = (
+    # AUTOINCREMENT: an id is never used again, so a reader's cursor cannot meet another event under it.
+    """
+    CREATE TABLE error_events (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        created_at TEXT NOT NULL,
+        source TEXT NOT NULL,
+        service TEXT NOT NULL,
+        path_or_screen TEXT,
+        user_email TEXT,
+        severity TEXT NOT NULL,
+        message TEXT NOT NULL,
+        stack TEXT,
+        event_id TEXT NOT NULL UNIQUE,
+        received_at TEXT NOT NULL,
+        issue_id INTEGER NOT NULL REFERENCES issues(id),
+        environment TEXT,
+        release TEXT,
+        context TEXT
+    )
+    """,
+    # SQLite puts the rowid behind every index key, so each of these gives its matches newest first without a sort.
+    "CREATE INDEX error_events_received_at ON error_events (received_at)",
+    "CREATE INDEX error_events_issue ON error_events (issue_id)",
+    "CREATE INDEX error_events_service ON error_events (service)",
+    "CREATE INDEX error_events_severity ON error_events (severity)",
+    # Many senders give neither of these, and then they cost nothing.
+    "CREATE INDEX error_events_environment ON error_events (environment) WHERE environment IS NOT NULL",
+    "CREATE INDEX error_events_release ON error_events (release) WHERE release IS NOT NULL",
+    """
+    CREATE TABLE issues (
+        id INTEGER PRIMARY KEY,
+        fingerprint TEXT NOT NULL UNIQUE,
+        grouping TEXT NOT NULL,
+        title TEXT NOT NULL,
+        service TEXT NOT NULL,
+        state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'resolved', 'muted')),
+        muted_until TEXT,
+        first_seen TEXT NOT NULL,
+        last_seen TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        regressions INTEGER NOT NULL DEFAULT 0
+    )
+    """,
+    # What every statistic is read from: as many rows an hour as there are services, not as there are events.
+    """
+    CREATE TABLE event_counts (
+        hour TEXT NOT NULL,
+        service TEXT NOT NULL,
+        source TEXT NOT NULL,
+        severity TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (hour, service, source, severity)
+    ) WITHOUT ROWID
+    """,
+    # Only hashes: somebody who reads the database or a backup of it cannot sign in with what he finds.
+    """
+    CREATE TABLE sessions (
+        token_hash TEXT PRIMARY KEY,
+        created_at TEXT NOT NULL,
+        expires_at TEXT NOT NULL
+    ) WITHOUT ROWID
+    """,
+    # Triggers keep the index true even when the owner deletes rows by hand in some SQLite tool.
+    """
+    CREATE VIRTUAL TABLE error_events_fts USING fts5 (
+        message, stack, content='error_events', content_rowid='id', tokenize='unicode61'
+    )
+    """,
+    """
+    CREATE TRIGGER error_events_ai AFTER INSERT ON error_events BEGIN
+        INSERT INTO error_events_fts (rowid, message, stack) VALUES (new.id, new.message, new.stack);
+    END
+    """,
+    """
+    CREATE TRIGGER error_events_ad AFTER DELETE ON error_events BEGIN
+        INSERT INTO error_events_fts (error_events_fts, rowid, message, stack)
+        VALUES ('delete', old.id, old.message, old.stack);
+    END
+    """,
+    """
+    CREATE TRIGGER error_events_au AFTER UPDATE OF message, stack ON error_events BEGIN
+        INSERT INTO error_events_fts (error_events_fts, rowid, message, stack)
+        VALUES ('delete', old.id, old.message, old.stack);
+        INSERT INTO error_events_fts (rowid, message, stack) VALUES (new.id, new.message, new.stack);
+    END
+    """,
+)
+
+
+@migrations()
+def m001_tables(db: Database) -> None:
+    for statement in _TABLES:
+        db.execute(statement)
