@@ -35,9 +35,10 @@ def clean_text(text: str, most: int) -> str:
     return _UNSTORABLE.sub(_REPLACEMENT, text)
 
 
-def clean_json(value: object) -> Any:
-    """A copy of a JSON value within the bounds of `limits`: depth, breadth, values, characters, numbers."""
-    return _Cleaner().clean(value, 0)
+def clean_object(value: Mapping[str, object]) -> dict[str, Any]:
+    """A copy of a JSON object within the bounds of `limits`: depth, breadth, values, characters, numbers."""
+    cleaned: dict[str, Any] = _Cleaner().clean(value, 0)
+    return cleaned
 
 
 class _Cleaner:

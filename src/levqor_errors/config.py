@@ -42,9 +42,7 @@ class CollectorSettings:
             ConfigError: naming the variable at fault.
         """
         if environ.get("DATABASE_URL"):
-            raise ConfigError(
-                "DATABASE_URL", "is not supported by this version; leave it unset and use DATABASE_PATH"
-            )
+            raise ConfigError("DATABASE_URL", "is not supported by this version; leave it unset and use DATABASE_PATH")
         return cls(
             database_path=environ.get("DATABASE_PATH") or cls.database_path,
             internal_secret=read_secret(environ),

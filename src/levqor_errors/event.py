@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from . import ids, instants, limits
-from .clean import clean_json, clean_text
+from .clean import clean_object, clean_text
 from .errors import InvalidEventError
 
 
@@ -204,9 +204,9 @@ def _context(raw: Mapping[str, object]) -> dict[str, Any]:
         raise InvalidEventError("context", "must be an object")
     others = raw.keys() - _FIELDS - _OURS
     if not others:
-        return clean_json(given) if given else {}  # type: ignore[no-any-return]
+        return clean_object(given) if given else {}
     extra = given.get("extra")
     merged = dict(extra) if isinstance(extra, Mapping) else ({} if extra is None else {"extra": extra})
     # In the sender's order; a set's would differ from run to run.
     merged.update((key, value) for key, value in raw.items() if key in others)
-    return clean_json({**given, "extra": merged})  # type: ignore[no-any-return]
+    return clean_object({**given, "extra": merged})

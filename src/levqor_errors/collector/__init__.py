@@ -1,13 +1,13 @@
 """The collector: takes events over HTTP, commits them, and shows them to their owner.
 
-    body.py      a request's bytes: bounded, inflated, decoded
-    ingest.py    POST /api/errors/log: through the gate and the grouping, to the writer; answers after the commit
-    writer.py    the one thread that writes, many requests to a commit
-    queries.py   the JSON API for reading
-    dashboard.py the owner's pages
-    auth.py      who is the owner: secret, sessions, one-time links
-    app.py       all of it as one ASGI application
-    server.py    that application under uvicorn
+body.py      a request's bytes: bounded, inflated, decoded
+ingest.py    POST /api/errors/log: through the gate and the grouping, to the writer; answers after the commit
+writer.py    the one thread that writes, many requests to a commit
+queries.py   the JSON API for reading
+dashboard.py the owner's pages
+auth.py      who is the owner: secret, sessions, one-time links
+app.py       all of it as one ASGI application
+server.py    that application under uvicorn
 """
 
 from __future__ import annotations

@@ -80,7 +80,8 @@ def _inflate(body: bytes) -> bytes:
             raise RequestRefusedError(400, "the body is not gzip, though Content-Encoding says so") from error
         if len(part) > room:
             raise RequestRefusedError(
-                413, f"the body must have at most {limits.INFLATED_BYTES} bytes when inflated; send smaller batches"
+                413,
+                f"the body must have at most {limits.INFLATED_BYTES} bytes when inflated; send smaller batches",
             )
         if not member.eof:
             raise RequestRefusedError(400, "the gzip body ends too early")

@@ -74,9 +74,7 @@ class Writer:
             if self._closed:
                 raise StorageUnavailableError("the collector is stopping")
             # A request alone is always let in, however large: the body's own limit bounds it.
-            if self._jobs and (
-                self._events + len(events) > self._most_events or self._size + size > self._most_size
-            ):
+            if self._jobs and (self._events + len(events) > self._most_events or self._size + size > self._most_size):
                 raise OverloadedError
             self._jobs.append(job)
             self._events += len(events)
@@ -103,7 +101,7 @@ class Writer:
             except LevqorError as error:
                 logger.warning("%d events not stored, their senders are told so: %s", len(events), error)
                 self._settle(jobs, error=error)
-            except Exception as error:  # noqa: BLE001 - the thread must outlive whatever a driver raises
+            except Exception as error:
                 logger.exception("%d events not stored, their senders are told so", len(events))
                 unavailable = StorageUnavailableError("the database does not answer", retry_after=10)
                 unavailable.__cause__ = error

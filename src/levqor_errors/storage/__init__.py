@@ -1,10 +1,10 @@
 """Storage: where committed events live. Comes after `grouping`, before the dashboard's and the API's queries.
 
-    base.py              the protocol and its data
-    sqlite.py            SQLite: opening, connections, errors
-    sqlite_schema.py     SQLite: the tables, as migrations
-    sqlite_write.py      SQLite: a batch of events in one transaction
-    sqlite_read.py       SQLite: pages, single events, statistics
+base.py              the protocol and its data
+sqlite.py            SQLite: opening, connections, errors
+sqlite_schema.py     SQLite: the tables, as migrations
+sqlite_write.py      SQLite: a batch of events in one transaction
+sqlite_read.py       SQLite: pages, single events, statistics
 """
 
 from __future__ import annotations

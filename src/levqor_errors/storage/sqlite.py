@@ -15,11 +15,11 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from sqlite_utils import Database
-from sqlite_utils.utils import sqlite3
 
 from ..errors import EventUnstorableError, StorageUnavailableError, StorageUnusableError
 from . import sqlite_read, sqlite_write
 from .base import Filters, NewEvent, Page, StoredEvent
+from .driver import sqlite3
 from .sqlite_schema import migrations, steps
 
 #: How long a write waits for another process's lock before its senders are told to come again.
@@ -135,9 +135,7 @@ class SqliteStorage:
         # quote(): a `?` or `#` in a file's name would end the path in a URI.
         uri = f"file:{quote(str(Path(self.path).absolute()))}?mode={'ro' if read_only else 'rw'}"
         # isolation_level=None: the driver begins no transaction of its own; ours are explicit.
-        connection = sqlite3.connect(
-            uri, uri=True, check_same_thread=False, isolation_level=None, timeout=busy_seconds
-        )
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None, timeout=busy_seconds)
         try:
             if not read_only:
                 # Only takes effect before the first table is made; lets retention give space back later.

@@ -43,7 +43,7 @@ def recent(db: Database, filters: Filters, *, limit: int, before: int | None) ->
     order = "f.rowid" if filters.q else "e.id"
     condition = f"WHERE {' AND '.join(where)}" if where else ""
     rows = db.execute(
-        f"SELECT {_SELECT} FROM {tables} {condition} ORDER BY {order} DESC LIMIT ?",  # noqa: S608
+        f"SELECT {_SELECT} FROM {tables} {condition} ORDER BY {order} DESC LIMIT ?",
         [*values, limit + 1],
     )
     errors: list[dict[str, Any]] = []
@@ -58,13 +58,13 @@ def recent(db: Database, filters: Filters, *, limit: int, before: int | None) ->
 
 def get(db: Database, id_: int) -> dict[str, Any] | None:
     """One event, with `context` as an object and its issue under `issue`."""
-    found = db.execute(f"SELECT {_SELECT}, e.context FROM error_events e WHERE e.id = ?", [id_]).fetchone()  # noqa: S608
+    found = db.execute(f"SELECT {_SELECT}, e.context FROM error_events e WHERE e.id = ?", [id_]).fetchone()
     if found is None:
         return None
     event = dict(zip((*_PAGE_COLUMNS, "context"), found, strict=True))
     event["context"] = orjson.loads(event["context"]) if event["context"] else {}
     issue = db.execute(
-        f"SELECT {', '.join(_ISSUE_COLUMNS)} FROM issues WHERE id = ?",  # noqa: S608
+        f"SELECT {', '.join(_ISSUE_COLUMNS)} FROM issues WHERE id = ?",
         [event["issue_id"]],
     ).fetchone()
     event["issue"] = None
@@ -79,17 +79,17 @@ def stats(db: Database, filters: Filters) -> dict[str, Any]:
     counted, values = _counted(db, filters)
 
     def total_by(expression: str, tail: str = "") -> list[tuple[Any, ...]]:
-        query = f"{counted} SELECT {expression}, SUM(n) AS n FROM counted GROUP BY 1 {tail}"  # noqa: S608
+        query = f"{counted} SELECT {expression}, SUM(n) AS n FROM counted GROUP BY 1 {tail}"
         return db.execute(query, values).fetchall()
 
     severities = dict.fromkeys((severity.value for severity in Severity), 0) | dict(total_by("severity"))
     sources = dict.fromkeys((source.value for source in Source), 0) | dict(total_by("source"))
     services = total_by("service", f"ORDER BY n DESC, service LIMIT {_SERVICES}")
-    (span,) = db.execute(f"{counted} SELECT julianday(MAX(hour)) - julianday(MIN(hour)) FROM counted", values)  # noqa: S608
+    (span,) = db.execute(f"{counted} SELECT julianday(MAX(hour)) - julianday(MIN(hour)) FROM counted", values)
     bucket = "day" if (span[0] or 0) > _HOURLY_DAYS else "hour"
     start = "substr(hour, 1, 10) || 'T00:00:00.000Z'" if bucket == "day" else "hour"
     rows = db.execute(
-        f"{counted} SELECT {start}, severity, SUM(n) FROM counted GROUP BY 1, 2 ORDER BY 1",  # noqa: S608
+        f"{counted} SELECT {start}, severity, SUM(n) FROM counted GROUP BY 1, 2 ORDER BY 1",
         values,
     )
     return {
@@ -162,12 +162,12 @@ def _counted(db: Database, filters: Filters) -> tuple[str, list[Any]]:
     parts: list[str] = []
     bound: list[Any] = []
     hours = "".join((" AND hour >= ?" if first else "", " AND hour < ?" if last else ""))
-    parts.append(f"SELECT hour, service, source, severity, count FROM event_counts WHERE {matches}{hours}")  # noqa: S608
+    parts.append(f"SELECT hour, service, source, severity, count FROM event_counts WHERE {matches}{hours}")
     bound += [*values, *(edge for edge in (first, last) if edge)]
     for since, until in ((filters.since, first), (last, filters.until)):
         if since is not None and until is not None and since < until:
             parts.append(
-                f"SELECT {_HOUR}, service, source, severity, 1 FROM error_events "  # noqa: S608
+                f"SELECT {_HOUR}, service, source, severity, 1 FROM error_events "
                 f"WHERE {matches} AND received_at >= ? AND received_at < ?"
             )
             bound += [*values, since, until]
@@ -182,7 +182,7 @@ def _counted_rows(db: Database, filters: Filters) -> tuple[str, list[Any]]:
     tables = "error_events_fts f CROSS JOIN error_events e ON e.id = f.rowid" if filters.q else "error_events e"
     condition = f"WHERE {' AND '.join(where)}" if where else ""
     return (
-        f"WITH counted (hour, service, source, severity, n) AS "  # noqa: S608
+        f"WITH counted (hour, service, source, severity, n) AS "
         f"(SELECT {_HOUR}, service, source, severity, 1 FROM {tables} {condition})",
         values,
     )

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlite_utils.utils import sqlite3
 
 from .. import instants
 from .base import NewEvent, StoredEvent
+from .driver import sqlite3
 
 _INSERT_EVENT = f"INSERT INTO error_events VALUES ({', '.join('?' * 15)})"
 
@@ -56,9 +56,7 @@ def insert_batch(connection: sqlite3.Connection, batch: Sequence[NewEvent]) -> l
         else:
             results.append(StoredEvent(known, event_id, duplicate=True))
     issue_ids = _upsert_issues(connection, [new for _, new in fresh])
-    connection.executemany(
-        _INSERT_EVENT, [_row(id_, new, issue_ids[new.group.fingerprint]) for id_, new in fresh]
-    )
+    connection.executemany(_INSERT_EVENT, [_row(id_, new, issue_ids[new.group.fingerprint]) for id_, new in fresh])
     connection.executemany(_UPSERT_COUNT, _counts([new for _, new in fresh]))
     return results
 

@@ -1,0 +1,11 @@
+"""levqor-errors: an error monitor that a small team owns whole.
+
+The names here are the client's, for services; the collector is `levqor_errors.collector`.
+"""
+
+from __future__ import annotations
+
+from .client import ErrorHandler, flush, init, log_error, log_exception
+from .errors import LevqorError
+
+__all__ = ["ErrorHandler", "LevqorError", "flush", "init", "log_error", "log_exception"]

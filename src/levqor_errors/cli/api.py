@@ -1,0 +1,80 @@
+"""The collector's reading API, as the command line uses it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from ..config import DEFAULT_URL, CollectorSettings, check_url, read_secret, secret_file
+from ..errors import CollectorRefusedError, CollectorUnreachableError, ConfigError
+
+TIMEOUT = 15.0
+
+
+class Api:
+    """A connection to a collector, signed in with the owner's secret.
+
+    Args:
+        url: its address.
+
+    Raises:
+        ConfigError: the address cannot be used, or no secret is to be found.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = check_url(url)
+        self._client = httpx.Client(
+            base_url=self._url, timeout=TIMEOUT, headers={b"X-Internal-Secret": find_secret().encode()}
+        )
+
+    def recent(self, params: dict[str, Any]) -> dict[str, Any]:
+        """GET /api/errors/recent.
+
+        Raises:
+            CollectorUnreachableError: nobody answers.
+            CollectorRefusedError: anything but a page came back.
+        """
+        try:
+            response = self._client.get("/api/errors/recent", params=params)
+        except httpx.HTTPError as error:
+            raise CollectorUnreachableError(
+                f"no collector answers at {self._url}; start one with `levqor-errors collector`, "
+                "or set LEVQOR_ERRORS_URL"
+            ) from error
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise CollectorRefusedError(response.status_code, f"what answers at {self._url} is not a collector")
+        if response.status_code == 401:
+            raise CollectorRefusedError(
+                401, "the collector does not accept this secret; set INTERNAL_SECRET to its own"
+            )
+        if response.status_code != 200:
+            why = answer.get("error", f"status {response.status_code}")
+            raise CollectorRefusedError(response.status_code, f"the collector says: {why}")
+        return answer
+
+
+def find_secret() -> str:
+    """The owner's secret: INTERNAL_SECRET, or the one that a collector on this machine keeps beside its database.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    secret = read_secret()
+    if secret is not None:
+        return secret
+    path = secret_file(CollectorSettings.from_env().database_path)
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(
+            "INTERNAL_SECRET", f"is not set and there is no {path}; set it to the collector's secret"
+        ) from error
+
+
+#: For the options of commands.
+URL_HELP = f"The collector's address [default: LEVQOR_ERRORS_URL, or {DEFAULT_URL}]."

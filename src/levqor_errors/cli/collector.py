@@ -1,0 +1,70 @@
+"""`levqor-errors collector`: run the collector."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from typing import Annotated
+
+import typer
+
+from ..collector.app import create_app
+from ..collector.server import bind, serve
+from ..config import CollectorSettings, secret_file
+
+#: Shorter ones can be guessed, throttle or not.
+_SHORT_SECRET = 16
+
+
+def collector(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free one.")] = 8000,
+    database: Annotated[
+        str | None,
+        typer.Option(help="The SQLite file [default: DATABASE_PATH, or levqor.db].", show_default=False),
+    ] = None,
+) -> None:
+    """Run the collector: it takes events, keeps them, and shows them."""
+    settings = CollectorSettings.from_env()
+    if database is not None:
+        settings = dataclasses.replace(settings, database_path=database)
+    listener = bind(host, port)
+    try:
+        app = create_app(settings)
+    except BaseException:
+        listener.close()
+        raise
+    bound_host, bound_port = listener.getsockname()[:2]
+    address = f"http://{_for_people(bound_host)}:{bound_port}"
+    typer.echo(f"Collector   {address}")
+    typer.echo(f"Database    {settings.database_path} ({app.state.collector.storage.health()['database']})")
+    typer.echo(f"Sign in     {address}/login?token={app.state.collector.auth.new_link_token()}")
+    typer.echo("            This link works once. Later: the secret, at /login.")
+    if settings.internal_secret is None:
+        typer.echo(f"Secret      kept in {secret_file(settings.database_path)}; set INTERNAL_SECRET to choose your own")
+    elif len(settings.internal_secret) < _SHORT_SECRET:
+        _warn(f"INTERNAL_SECRET is shorter than {_SHORT_SECRET} characters; a longer one cannot be guessed.")
+    if not _is_loopback(bound_host):
+        _warn(
+            f"Listening on {bound_host}: everybody who reaches this machine can send events and try the secret. "
+            "Put a proxy with TLS in front."
+        )
+    if not app.state.collector.storage.health()["wal_fix"]:
+        _warn("This SQLite can damage a database in rare cases (fixed in 3.51.3); install pysqlite3 if it has a wheel.")
+    serve(app, listener)
+
+
+def _warn(text: str) -> None:
+    typer.secho(f"WARNING     {text}", fg="yellow", err=True)
+
+
+def _is_loopback(host: str) -> bool:
+    return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+
+
+def _for_people(host: str) -> str:
+    """An address for a link: one cannot connect to 0.0.0.0."""
+    address = ipaddress.ip_address(host.partition("%")[0])
+    if address.is_unspecified:
+        return "localhost"
+    return f"[{host}]" if address.version == 6 else host

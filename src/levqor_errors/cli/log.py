@@ -1,0 +1,51 @@
+"""`levqor-errors log`: report from shell scripts and cron."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ..client.api import Client
+from ..config import ClientSettings
+from ..errors import CollectorRefusedError, CollectorUnreachableError
+from ..event import SEVERITY_ALIASES
+from .api import URL_HELP
+
+FLUSH_SECONDS = 5.0
+
+
+def log(
+    message: Annotated[str, typer.Argument(help="What happened; `-` reads it from standard input.")],
+    service: Annotated[str | None, typer.Option(help="The service's name [default: LEVQOR_ERRORS_SERVICE].")] = None,
+    severity: Annotated[str, typer.Option(help="info, warning, error or critical.")] = "error",
+    user_email: Annotated[str | None, typer.Option(help="Who the user was.")] = None,
+    path: Annotated[str | None, typer.Option(help="Where it happened: a path, a screen, a job's name.")] = None,
+    url: Annotated[str | None, typer.Option(help=URL_HELP)] = None,
+) -> None:
+    """Report an error from a shell script. It is kept and sent later when the collector cannot be reached now."""
+    if severity.lower() not in SEVERITY_ALIASES:
+        raise typer.BadParameter("must be one of info, warning, error, critical", param_hint="--severity")
+    text = sys.stdin.read().rstrip("\n") if message == "-" else message
+    if not text.strip():
+        raise typer.BadParameter("must not be empty", param_hint="MESSAGE")
+    client = Client(ClientSettings.from_env(url=url, service=service))
+    event_id = client.record(
+        service=None,
+        message=text,
+        severity=severity,
+        exception=None,
+        fields={"user_email": user_email, "path_or_screen": path},
+        context={},
+    )
+    delivered = client.shipper.flush(FLUSH_SECONDS)
+    client.close(0)
+    if client.shipper.refused["refused"]:
+        raise CollectorRefusedError(400, "the collector did not take it; its reason stands above")
+    if not delivered:
+        raise CollectorUnreachableError(
+            f"no collector answers at {client.settings.url}; the event is kept in {client.journal.directory} "
+            "and goes out with the next one"
+        )
+    typer.echo(event_id)

@@ -1,0 +1,154 @@
+"""`levqor-errors recent` and `tail`: events in the terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .. import limits
+from ..config import DEFAULT_URL
+from ..errors import CollectorUnreachableError
+from .api import URL_HELP, Api
+from .terminal import clock, printable, severity_text
+
+POLL_SECONDS = 1.0
+
+Severity = Annotated[str | None, typer.Option(help="One, or several with commas between.")]
+Source = Annotated[str | None, typer.Option(help="backend or frontend.")]
+Service = Annotated[str | None, typer.Option(help="The service's name.")]
+Environment = Annotated[str | None, typer.Option(help="The environment's name.")]
+Release = Annotated[str | None, typer.Option(help="The release.")]
+Search = Annotated[str | None, typer.Option("--search", "-q", help="Words in the message or the stack.")]
+Since = Annotated[str | None, typer.Option(help="Received at this time (ISO 8601, UTC) or later.")]
+Until = Annotated[str | None, typer.Option(help="Received before this time.")]
+AsJson = Annotated[bool, typer.Option("--json", help="An event a line, as JSON.")]
+Url = Annotated[str | None, typer.Option(help=URL_HELP)]
+
+
+def recent(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=limits.PAGE_MAX, help="How many at most.")] = 20,
+    severity: Severity = None,
+    source: Source = None,
+    service: Service = None,
+    environment: Environment = None,
+    release: Release = None,
+    q: Search = None,
+    since: Since = None,
+    until: Until = None,
+    before: Annotated[int | None, typer.Option(min=0, help="Only events with an id under this one.")] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Show the latest errors, the newest first."""
+    api = Api(_url(url))
+    params = _params(
+        limit=limit, severity=severity, source=source, service=service, environment=environment, release=release,
+        q=q, since=since, until=until, before=before,
+    )  # fmt: skip
+    errors = api.recent(params)["errors"]
+    console = Console(highlight=False)
+    if as_json:
+        for event in errors:
+            _print_json(event)
+        return
+    if not errors:
+        console.print("Nothing matches." if len(params) > 1 else "No errors yet.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("ID", "Received (UTC)", "Severity", "Service"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("Message", overflow="fold")
+    for event in errors:
+        table.add_row(
+            Text(str(event["id"])), Text(clock(event)), severity_text(event), Text(printable(event["service"])),
+            _message(event),
+        )  # fmt: skip
+    console.print(table)
+
+
+def tail(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on and show new errors as they arrive.")] = False,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=0, max=limits.PAGE_MAX, help="How many to start with.")
+    ] = 10,
+    severity: Severity = None,
+    source: Source = None,
+    service: Service = None,
+    environment: Environment = None,
+    release: Release = None,
+    q: Search = None,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Show the latest errors, the newest last, and with -f those to come."""
+    api = Api(_url(url))
+    params = _params(severity=severity, source=source, service=service, environment=environment, release=release, q=q)
+    console = Console(highlight=False)
+    first = api.recent({**params, "limit": max(lines, 1)})["errors"]
+    last = first[0]["id"] if first else 0
+    _print(console, list(reversed(first[:lines])), as_json)
+    while follow:
+        time.sleep(POLL_SECONDS)
+        try:
+            fresh = _newer_than(api, params, last)
+        except CollectorUnreachableError:
+            # A collector that restarts is no reason to stop watching.
+            continue
+        if fresh:
+            last = fresh[0]["id"]
+            _print(console, list(reversed(fresh)), as_json)
+
+
+def _newer_than(api: Api, params: dict[str, Any], last: int) -> list[dict[str, Any]]:
+    """All events after the last one shown, page by page where there are many."""
+
+    def walk() -> Iterator[dict[str, Any]]:
+        before: int | None = None
+        while True:
+            page = api.recent(_params(**params, limit=limits.PAGE_MAX, before=before))
+            for event in page["errors"]:
+                if event["id"] <= last:
+                    return
+                yield event
+            before = page["next"]
+            if before is None:
+                return
+
+    return list(walk())
+
+
+def _print(console: Console, errors: list[dict[str, Any]], as_json: bool) -> None:
+    for event in errors:
+        if as_json:
+            _print_json(event)
+            continue
+        line = Text(f"{clock(event)}  ")
+        severity = severity_text(event)
+        severity.pad_right(max(len("critical") - len(severity), 0))
+        line.append_text(severity).append(f"  {printable(event['service'])}  ").append_text(_message(event))
+        console.print(line, soft_wrap=True)
+
+
+def _print_json(event: dict[str, Any]) -> None:
+    # ASCII only: an escape sequence in a message stays an escape of JSON.
+    typer.echo(json.dumps(event))
+
+
+def _message(event: dict[str, Any]) -> Text:
+    return Text(printable(event["message"]))
+
+
+def _params(**given: Any) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _url(given: str | None) -> str:
+    return given or os.environ.get("LEVQOR_ERRORS_URL") or DEFAULT_URL

@@ -1,0 +1,92 @@
+"""An exception as plain data, taken on the caller's thread: names, numbers and texts, no source lines, no formatting.
+
+`render.py` makes the readable form out of it later, on the shipper's thread. No exception, traceback or frame is kept:
+they would pin everything that their local variables hold.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Final
+
+VALUE_CHARS: Final = 8_192
+#: Exceptions of one chain, members of groups included.
+EXCEPTIONS: Final = 20
+#: Frames of one exception: these many from its start and from its end, so that a deep recursion keeps both.
+FRAMES_HEAD: Final = 20
+FRAMES_TAIL: Final = 60
+NOTES: Final = 10
+
+
+def capture_exception(exception: BaseException) -> list[dict[str, Any]]:
+    """The exception and all that it hangs together with: causes, contexts, members of groups.
+
+    Returns:
+        The exception itself first. Each further one says by `via` (`cause`, `context` or `member`) and `of` (an
+        index) what it is to one before it.
+    """
+    found: list[dict[str, Any]] = []
+    seen: set[int] = set()
+    todo: list[tuple[BaseException, str | None, int]] = [(exception, None, 0)]
+    while todo and len(found) < EXCEPTIONS:
+        one, via, of = todo.pop()
+        # A chain can lead back into itself.
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        entry: dict[str, Any] = {"type": _type_name(type(one)), "value": safe_str(one)}
+        if via is not None:
+            entry["via"], entry["of"] = via, of
+        frames, cut = _frames(one.__traceback__)
+        entry["frames"] = frames
+        if cut:
+            entry["cut"] = cut
+        notes = getattr(one, "__notes__", None)
+        if isinstance(notes, (list, tuple)) and notes:
+            entry["notes"] = [safe_str(note) for note in notes[:NOTES]]
+        index = len(found)
+        found.append(entry)
+        members = getattr(one, "exceptions", None)
+        if isinstance(members, tuple):
+            todo.extend((member, "member", index) for member in reversed(members) if isinstance(member, BaseException))
+        if one.__cause__ is not None:
+            todo.append((one.__cause__, "cause", index))
+        elif one.__context__ is not None and not one.__suppress_context__:
+            todo.append((one.__context__, "context", index))
+    return found
+
+
+def safe_str(value: object) -> str:
+    """`str(value)`, bounded, whatever its `__str__` does."""
+    try:
+        text = str(value)
+    except Exception as error:  # noqa: BLE001 - a stranger's __str__ may raise anything
+        return f"<{type(value).__name__} whose __str__ raised {type(error).__name__}>"
+    if len(text) > VALUE_CHARS:
+        # type(text) may be a subclass of str with methods of its own; str.__getitem__ is not overridden by slicing.
+        half = VALUE_CHARS // 2
+        return f"{text[:half]} … {len(text) - 2 * half} characters cut … {text[-half:]}"
+    return text
+
+
+def _type_name(kind: type[BaseException]) -> str:
+    module = kind.__module__
+    return kind.__qualname__ if module in ("builtins", "__main__") else f"{module}.{kind.__qualname__}"
+
+
+def _frames(traceback: TracebackType | None) -> tuple[list[tuple[str, int, str, str]], int]:
+    """(file, line, function, module) of each frame, the outermost first, and how many were cut from the middle."""
+    entries = []
+    while traceback is not None:
+        entries.append(traceback)
+        traceback = traceback.tb_next
+    cut = len(entries) - FRAMES_HEAD - FRAMES_TAIL
+    if cut > 0:
+        entries[FRAMES_HEAD:-FRAMES_TAIL] = []
+    frames = []
+    for entry in entries:
+        frame = entry.tb_frame
+        code = frame.f_code
+        module = frame.f_globals.get("__name__")
+        frames.append((code.co_filename, entry.tb_lineno, code.co_name, module if isinstance(module, str) else ""))
+    return frames, max(cut, 0)

@@ -1,0 +1,248 @@
+"""The journal: every event is one line in a file before `log_error()` returns, so that it outlives the process.
+
+A directory of segments, named `<rank>-<uuid7>.jsonl`: rank 0 is critical, 3 is info, so that the order of the names is
+the order of shipping, and its reverse by rank the order of giving up when the directory is full. A lock (flock, which
+ends with its process) says whose a segment is:
+
+    open         locked by the process that appends to it
+    closed       not locked: any process's shipper may take it. A process that dies closes its segments that way.
+    in delivery  locked by a shipper, which removes it when the collector has committed all of it
+
+Where the directory cannot be written, events wait in memory, with one warning. From here `shipper.py` takes them on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from ..ids import uuid7
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock: memory only.
+    fcntl = None  # type: ignore[assignment]
+
+logger = logging.getLogger("levqor_errors.client")
+
+SEGMENT_BYTES: Final = 1024 * 1024
+#: All segments of the directory together, of all processes.
+SPOOL_BYTES: Final = 64 * 1024 * 1024
+#: Events that wait in memory where there is no directory.
+MEMORY_EVENTS: Final = 1_000
+RANKS: Final = {"critical": 0, "error": 1, "warning": 2, "info": 3}
+_SUFFIX: Final = ".jsonl"
+
+
+class _OpenSegment:
+    """A segment that this process appends to."""
+
+    __slots__ = ("descriptor", "size")
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        self.descriptor = descriptor
+        self.size = size
+
+
+class Segment:
+    """A closed segment, taken for delivery.
+
+    Attributes:
+        records: its events, each a line as it was appended.
+    """
+
+    def __init__(self, path: Path, descriptor: int, content: bytes) -> None:
+        self.path = path
+        self._descriptor = descriptor
+        header, *lines = content.split(b"\n")
+        #: What follows the last newline was being written when the process died.
+        self.torn = bool(lines and lines.pop())
+        self.header: dict[str, Any] = _header(header)
+        self.records: list[bytes] = lines
+
+    def remove(self) -> None:
+        """All of it is delivered."""
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+        self.release()
+
+    def release(self) -> None:
+        """Let any process have it again."""
+        os.close(self._descriptor)
+
+
+def _header(line: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+class Journal:
+    """One process's view of a directory of segments.
+
+    Args:
+        directory: made, with mode 0700, when the first event comes.
+        header: what is the same for all events of this process; the first line of each of its segments.
+        most_bytes: what all segments together may hold.
+    """
+
+    def __init__(self, directory: Path, header: dict[str, Any], *, most_bytes: int = SPOOL_BYTES) -> None:
+        self.directory = directory
+        self._header = json.dumps(header).encode() + b"\n"
+        self._most_bytes = most_bytes
+        self._open: dict[int, _OpenSegment] = {}
+        self._memory: deque[bytes] = deque()
+        self._warned = False
+        #: Events given up, by severity.
+        self.dropped: Counter[str] = Counter()
+        # Re-entrant: a signal handler or a __del__ may log while this very thread is appending.
+        self._lock = threading.RLock()
+
+    def append(self, rank: int, line: bytes) -> None:
+        """Write one event; never raises OSError.
+
+        Args:
+            rank: of `RANKS`, by its severity.
+            line: JSON with a newline at its end and none within.
+        """
+        with self._lock:
+            try:
+                segment = self._open.get(rank) or self._create(rank)
+                written = os.write(segment.descriptor, line)
+                if written < len(line):
+                    # The disk filled up within the line: what is there of it would spoil the next one.
+                    os.ftruncate(segment.descriptor, segment.size)
+                    raise OSError("short write")
+                segment.size += written
+                if segment.size >= SEGMENT_BYTES:
+                    self._close(rank)
+            except OSError as error:
+                self._remember(line, error)
+
+    def rotate(self) -> None:
+        """Close the open segments, so that they can be delivered."""
+        with self._lock:
+            for rank in tuple(self._open):
+                self._close(rank)
+
+    def closed(self) -> list[Path]:
+        """Segments that might be taken, in the order of shipping; some of them may be other processes' open ones."""
+        return sorted(self._paths())
+
+    def take(self, path: Path) -> Segment | None:
+        """Take a segment for delivery; `None` if another process has it, or it is gone."""
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            status = os.fstat(descriptor)
+            # Another shipper may have delivered and removed it between our open() and our lock.
+            if status.st_nlink:
+                with os.fdopen(os.dup(descriptor), "rb") as file:
+                    return Segment(path, descriptor, file.read())
+        except OSError:
+            pass
+        os.close(descriptor)
+        return None
+
+    def take_memory(self) -> list[bytes]:
+        """The events that wait in memory, which are the caller's to deliver or to give back."""
+        with self._lock:
+            lines = list(self._memory)
+            self._memory.clear()
+            return lines
+
+    def give_back(self, lines: Iterable[bytes]) -> None:
+        """Events of `take_memory` that were not delivered."""
+        with self._lock:
+            self._memory.extendleft(reversed(list(lines)))
+
+    def has_events(self) -> bool:
+        """Whether this process has appended anything that is not yet closed, or keeps something in memory."""
+        return bool(self._open or self._memory)
+
+    def after_fork(self) -> None:
+        """In a forked child: what is open belongs to the parent, and its lock may be held by a thread that is gone."""
+        self._lock = threading.RLock()
+        for segment in self._open.values():
+            # The parent's own descriptor keeps the segment locked.
+            with contextlib.suppress(OSError):
+                os.close(segment.descriptor)
+        self._open = {}
+        self._memory = deque()
+
+    def _create(self, rank: int) -> _OpenSegment:
+        if fcntl is None:
+            raise OSError("no file locks on this system")
+        self._make_room()
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        name = f"{rank}-{uuid7()}{_SUFFIX}"
+        # Under a name that nobody takes until it is locked: a shipper would find it empty and remove it.
+        draft = self.directory / f".{name}.new"
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+        descriptor = os.open(draft, flags, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            size = os.write(descriptor, self._header)
+            draft.rename(self.directory / name)
+        except OSError:
+            os.close(descriptor)
+            with contextlib.suppress(OSError):
+                draft.unlink()
+            raise
+        segment = self._open[rank] = _OpenSegment(descriptor, size)
+        return segment
+
+    def _close(self, rank: int) -> None:
+        os.close(self._open.pop(rank).descriptor)
+
+    def _make_room(self) -> None:
+        """Give up the oldest closed segments of the lowest severity until a new one fits."""
+        sizes: dict[Path, int] = {}
+        for path in self._paths():
+            with contextlib.suppress(OSError):
+                sizes[path] = path.stat().st_size
+        excess = sum(sizes.values()) + SEGMENT_BYTES - self._most_bytes
+        by_worth = sorted(sizes, key=lambda path: (-int(path.name[0]), path.name))
+        for path in by_worth:
+            if excess <= 0:
+                return
+            segment = self.take(path)
+            if segment is not None:
+                severity = next(name for name, rank in RANKS.items() if rank == int(path.name[0]))
+                self.dropped[severity] += len(segment.records)
+                excess -= sizes[path]
+                segment.remove()
+
+    def _paths(self) -> list[Path]:
+        try:
+            names = os.listdir(self.directory)  # noqa: PTH208 - names are all it takes
+        except OSError:
+            return []
+        return [
+            self.directory / name for name in names if name[:2] in ("0-", "1-", "2-", "3-") and name.endswith(_SUFFIX)
+        ]
+
+    def _remember(self, line: bytes, error: OSError) -> None:
+        if len(self._memory) >= MEMORY_EVENTS:
+            self._memory.popleft()
+            self.dropped["memory"] += 1
+        self._memory.append(line)
+        if not self._warned:
+            self._warned = True
+            logger.warning(
+                "no journal in %s (%s): events wait in memory and are lost if this process is killed",
+                self.directory,
+                error.strerror or error,
+            )

@@ -1,0 +1,105 @@
+"""One batch over HTTP, and what its answer means. Used by the shipper's thread only."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Sequence
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import httpx
+
+#: Seconds. The collector answers within its own lock wait, five seconds, plus a commit.
+TIMEOUT = 10.0
+CONNECT_TIMEOUT = 3.0
+#: A server's wish is heard up to this many seconds.
+RETRY_AFTER_MOST = 300.0
+
+
+class Verdict(Enum):
+    """What became of a batch."""
+
+    DELIVERED = "delivered"
+    #: Not now: down, busy, throttled. The same batch again later.
+    LATER = "later"
+    #: The batch as a whole is not acceptable: smaller ones may be.
+    SPLIT = "split"
+
+
+class Outcome(NamedTuple):
+    """The answer to a batch."""
+
+    verdict: Verdict
+    #: Seconds that the collector asks to wait.
+    retry_after: float | None = None
+    #: Events that the collector does not take, by their index in the batch, and why.
+    rejected: Sequence[tuple[int, str]] = ()
+    #: For people: what went wrong.
+    why: str = ""
+
+
+class Transport:
+    """A connection to one collector.
+
+    Args:
+        url: the collector's address.
+    """
+
+    def __init__(self, url: str) -> None:
+        # Imported here: it takes longer than all of this package, and only the shipper's thread needs it.
+        import httpx
+
+        self._url = f"{url}/api/errors/log"
+        self._client: httpx.Client = httpx.Client(
+            timeout=httpx.Timeout(TIMEOUT, connect=CONNECT_TIMEOUT), follow_redirects=False
+        )
+        self._passing = (httpx.HTTPError, httpx.StreamError, OSError)
+
+    def send(self, batch: Sequence[bytes]) -> Outcome:
+        """Deliver a batch of events, each a line of JSON. Raises nothing that a network can cause."""
+        body = gzip.compress(b"\n".join(batch), compresslevel=3)
+        headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
+        try:
+            response = self._client.post(self._url, content=body, headers=headers)
+        except self._passing as error:
+            return Outcome(Verdict.LATER, why=f"no answer: {type(error).__name__}")
+        return _outcome(response)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._client.close()
+
+
+def _outcome(response: httpx.Response) -> Outcome:
+    status = response.status_code
+    if status == 200:
+        answer = _json_object(response)
+        # A proxy's page can be a 200 too; only the collector's own words are a commit.
+        if answer.get("ok") is True and isinstance(answer.get("rejected"), list):
+            return Outcome(Verdict.DELIVERED, rejected=_rejected(answer["rejected"]))
+        return Outcome(Verdict.LATER, why="a 200 that is not a collector's; is the address right?")
+    if status in (400, 413, 422):
+        return Outcome(Verdict.SPLIT, why=f"status {status}: {_json_object(response).get('error', '')}")
+    return Outcome(Verdict.LATER, retry_after=_retry_after(response), why=f"status {status}")
+
+
+def _json_object(response: httpx.Response) -> dict[str, Any]:
+    try:
+        value = response.json()
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _rejected(entries: list[Any]) -> list[tuple[int, str]]:
+    return [
+        (entry["index"], str(entry.get("error", "")))
+        for entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get("index"), int)
+    ]
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    value = response.headers.get("retry-after", "")
+    return min(float(value), RETRY_AFTER_MOST) if value.isdigit() else None

@@ -1,0 +1,33 @@
+"""`GET /healthz`: whether the collector can do its work. For load balancers and for people; tells no secret."""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ..errors import StorageUnavailableError
+from ..storage import Storage
+from .answers import JsonResponse
+from .writer import Writer
+
+
+class Health:
+    """The endpoint.
+
+    Args:
+        storage: asked whether it answers.
+        writer: asked how much waits.
+    """
+
+    def __init__(self, storage: Storage, writer: Writer) -> None:
+        self._storage = storage
+        self._writer = writer
+
+    async def get(self, request: Request) -> Response:
+        """GET /healthz."""
+        try:
+            facts = await run_in_threadpool(self._storage.health)
+        except StorageUnavailableError as error:
+            return JsonResponse({"ok": False, "error": str(error)}, 503, {"Retry-After": str(error.retry_after)})
+        return JsonResponse({"ok": True, "waiting": self._writer.waiting, **facts})

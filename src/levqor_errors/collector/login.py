@@ -1,0 +1,90 @@
+"""Signing in and out: `/login` with the secret or a one-time link, `/logout`."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from .. import limits
+from .auth import COOKIE, SESSION_LIFE, Auth, client_address, same_origin, too_many_guesses
+from .pages import page
+
+HOME: Final = "/owner/errors"
+#: Where a sign-in may lead: to our own pages only, never to another host (`//evil`, `/\evil`).
+_OWN_PAGE: Final = re.compile(r"/owner/[A-Za-z0-9/_?&=%.+:~-]*")
+
+
+class Login:
+    """The endpoints.
+
+    Args:
+        auth: who is the owner.
+    """
+
+    def __init__(self, auth: Auth) -> None:
+        self._auth = auth
+
+    async def form(self, request: Request) -> Response:
+        """GET /login: the form; with `?token=` of a one-time link, straight in."""
+        token = request.query_params.get("token")
+        target = _target(request.query_params.get("next", HOME))
+        if token is not None and request.method == "GET":
+            if self._auth.use_link_token(token):
+                return await self._signed_in(request, target)
+            why = "This link was used already. Sign in with the secret, or restart the collector for a new link."
+            return page(request, "login.html", 401, target=target, why=why)
+        return page(request, "login.html", target=target, why=None)
+
+    async def submit(self, request: Request) -> Response:
+        """POST /login with the secret."""
+        if not same_origin(request):
+            return page(request, "login.html", 403, target=HOME, why="That form came from another site.")
+        address = client_address(request)
+        if wait := self._auth.wait(address):
+            return too_many_guesses(wait)
+        fields = parse_qs((await _read_form(request)).decode("utf-8", "replace"))
+        target = _target(fields.get("next", [HOME])[0])
+        if self._auth.knows_secret(fields.get("secret", [""])[0].strip().encode(errors="replace"), address):
+            return await self._signed_in(request, target)
+        return page(request, "login.html", 401, target=target, why="That is not the secret.")
+
+    async def sign_out(self, request: Request) -> Response:
+        """POST /logout."""
+        await self._auth.sign_out(request)
+        root = request.scope.get("root_path", "")
+        response = RedirectResponse(f"{root}/login", 303)
+        response.delete_cookie(COOKIE, path=root or "/")
+        return response
+
+    async def _signed_in(self, request: Request, target: str) -> Response:
+        root = request.scope.get("root_path", "")
+        # no-store: a link with a used token must not come back out of the browser's cache.
+        response = RedirectResponse(f"{root}{target}", 303, {"Cache-Control": "no-store"})
+        response.set_cookie(
+            COOKIE,
+            await self._auth.sign_in(),
+            max_age=int(SESSION_LIFE.total_seconds()),
+            path=root or "/",
+            secure=request.scope["scheme"] == "https",
+            httponly=True,
+            samesite="lax",
+        )
+        return response
+
+
+async def _read_form(request: Request) -> bytes:
+    """The form's bytes; what is over the longest secret is not read on."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > 8 * limits.SECRET_BYTES:
+            return b""
+    return body
+
+
+def _target(wanted: str) -> str:
+    return wanted if _OWN_PAGE.fullmatch(wanted) else HOME

@@ -1,0 +1,139 @@
+"""The JSON API for reading: recent events, one event, statistics. Parameters are checked here, for the pages too."""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .. import instants, limits
+from ..clean import clean_text
+from ..errors import RequestRefusedError, StorageUnavailableError
+from ..event import SEVERITY_ALIASES, Source
+from ..storage import Filters, Storage
+from .answers import JsonResponse, error_response
+
+#: An id that SQLite and PostgreSQL can compare with; more digits than that are not an id.
+_ID_DIGITS = 18
+
+
+class Queries:
+    """The endpoints.
+
+    Args:
+        storage: where to read.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    async def recent(self, request: Request) -> Response:
+        """GET /api/errors/recent."""
+        params = request.query_params
+        try:
+            filters = read_filters(params)
+            limit = read_number(params, "limit")
+            limit = limits.PAGE_DEFAULT if limit is None else limit
+            if not 1 <= limit <= limits.PAGE_MAX:
+                raise RequestRefusedError(400, f"limit must be between 1 and {limits.PAGE_MAX}")
+            before = read_number(params, "before")
+            page = await run_in_threadpool(self._storage.recent, filters, limit=limit, before=before)
+        except (RequestRefusedError, StorageUnavailableError) as error:
+            return error_response(error)
+        return JsonResponse({"ok": True, "errors": page.errors, "count": len(page.errors), "next": page.next})
+
+    async def get(self, request: Request) -> Response:
+        """GET /api/errors/{id}."""
+        try:
+            event = await run_in_threadpool(self._storage.get, read_id(request))
+            if event is None:
+                raise RequestRefusedError(404, "there is no event with this id")
+        except (RequestRefusedError, StorageUnavailableError) as error:
+            return error_response(error)
+        return JsonResponse({"ok": True, "event": event})
+
+    async def stats(self, request: Request) -> Response:
+        """GET /api/errors/stats."""
+        try:
+            stats = await run_in_threadpool(self._storage.stats, read_filters(request.query_params))
+        except (RequestRefusedError, StorageUnavailableError) as error:
+            return error_response(error)
+        return JsonResponse({"ok": True, **stats})
+
+
+def read_filters(params: QueryParams) -> Filters:
+    """The filters in a query string. An empty parameter is the same as none, as forms send it.
+
+    Raises:
+        RequestRefusedError: 400, naming the parameter and what is allowed.
+    """
+    source = _text(params, "source", 20)
+    if source is not None and source not in {member.value for member in Source}:
+        raise RequestRefusedError(400, "source must be backend or frontend")
+    return Filters(
+        severity=_severities(params),
+        source=source,
+        service=_text(params, "service", limits.SERVICE_CHARS),
+        environment=_text(params, "environment", limits.ENVIRONMENT_CHARS),
+        release=_text(params, "release", limits.RELEASE_CHARS),
+        q=_text(params, "q", limits.SEARCH_CHARS),
+        since=_instant(params, "since"),
+        until=_instant(params, "until"),
+    )
+
+
+def read_number(params: QueryParams, name: str) -> int | None:
+    """A whole number that is not negative, or `None` where it is not given.
+
+    Raises:
+        RequestRefusedError: 400, naming the parameter.
+    """
+    value = params.get(name)
+    if not value:
+        return None
+    if not (value.isascii() and value.isdigit() and len(value) <= _ID_DIGITS):
+        raise RequestRefusedError(400, f"{name} must be a whole number")
+    return int(value)
+
+
+def read_id(request: Request) -> int:
+    """The id in the path.
+
+    Raises:
+        RequestRefusedError: 404; what is not a number names no event.
+    """
+    value = str(request.path_params["id"])
+    if not (value.isascii() and value.isdigit() and len(value) <= _ID_DIGITS):
+        raise RequestRefusedError(404, "there is no event with this id")
+    return int(value)
+
+
+def _severities(params: QueryParams) -> tuple[str, ...]:
+    severities = []
+    for value in params.getlist("severity"):
+        for name in filter(None, value.split(",")):
+            severity = SEVERITY_ALIASES.get(name.strip().lower())
+            if severity is None:
+                raise RequestRefusedError(400, "severity must be of info, warning, error, critical")
+            severities.append(severity.value)
+    return tuple(dict.fromkeys(severities))
+
+
+def _text(params: QueryParams, name: str, most: int) -> str | None:
+    value = params.get(name, "").strip()
+    if len(value) > most:
+        raise RequestRefusedError(400, f"{name} must have at most {most} characters")
+    # As the gate cleaned what is stored, so that a filter finds it.
+    return clean_text(value, most) or None
+
+
+def _instant(params: QueryParams, name: str) -> str | None:
+    value = params.get(name)
+    if not value:
+        return None
+    try:
+        # A `+` of a zone comes out of a query string as a space.
+        return instants.to_text(instants.from_text(value.replace(" ", "+") if "T" in value else value))
+    except ValueError as error:
+        raise RequestRefusedError(400, f"{name} must be an ISO 8601 time such as 2026-11-23T13:00:00Z") from error

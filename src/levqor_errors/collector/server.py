@@ -1,0 +1,77 @@
+"""The collector under uvicorn: the socket, the log, the start and the end of the process."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import signal
+import socket
+from typing import Any, Final
+
+import uvicorn
+from starlette.applications import Starlette
+
+from ..errors import ConfigError
+
+#: After SIGTERM, requests under way have this long; their events are committed or their senders told to come again.
+DRAIN_SECONDS: Final = 10
+
+_LOGGING: Final[dict[str, Any]] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)-8s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "loggers": {
+        "levqor_errors": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        # At INFO uvicorn tells of its own start and stop, which the command line does better.
+        "uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+    },
+}
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take the address before anything else is opened, so that a taken port is one clear line.
+
+    Raises:
+        ConfigError: naming the option at fault.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (socket.gaierror, OverflowError, UnicodeError) as error:
+        raise ConfigError("--host", f"{host} is not an address of this machine: {error}") from error
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        # bind() alone does not meet every listener; listen() does.
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        if error.errno == 98 or "in use" in str(error):
+            raise ConfigError("--port", f"{port} is taken; stop what listens there, or choose another") from error
+        raise ConfigError("--host", f"{host} port {port} cannot be listened on: {error.strerror}") from error
+    return listener
+
+
+def serve(app: Starlette, listener: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT; what was acknowledged by then is committed, and the process may exit with 0."""
+    logging.config.dictConfig(_LOGGING)
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        log_config=None,
+        # uvicorn believes X-Forwarded-For from 127.0.0.1 unless told otherwise.
+        proxy_headers=False,
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    # uvicorn raises the signal again after its orderly end, which would make the exit status 143; this takes it.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        listener.close()

@@ -1,0 +1,141 @@
+"""What tests share: a real collector as a process or in a thread, and small ways of talking to it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from starlette.types import ASGIApp
+
+SECRET = "a-secret-for-tests-0123456789"
+COMMAND = [sys.executable, "-m", "levqor_errors"]
+
+
+def clean_environ(**extra: str) -> dict[str, str]:
+    """This process's environment without settings of ours, which would change what a test means."""
+    ours = re.compile(r"LEVQOR_ERRORS_|INTERNAL_SECRET$|DATABASE_|NO_COLOR$|FORCE_COLOR$")
+    return {key: value for key, value in os.environ.items() if not ours.match(key)} | extra
+
+
+class CollectorProcess:
+    """`levqor-errors collector` as a real process on a free port."""
+
+    def __init__(self, database: Path, *, port: int = 0, secret: str | None = SECRET) -> None:
+        environ = clean_environ(**({"INTERNAL_SECRET": secret} if secret else {}))
+        self.database = database
+        self.secret = secret
+        self.process = subprocess.Popen(
+            [*COMMAND, "collector", "--port", str(port), "--database", str(database)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environ,
+        )
+        self.output = ""
+        self.url = self._wait_for(r"Collector +(http://\S+)")
+        self.port = int(self.url.rpartition(":")[2])
+        self.link = self._wait_for(r"Sign in +(http://\S+)")
+        # Read on, so that the collector never waits for a full pipe.
+        threading.Thread(target=self._drain, daemon=True).start()
+        wait_until(self._answers)
+
+    def _wait_for(self, pattern: str) -> str:
+        stdout = self.process.stdout
+        assert stdout is not None
+        deadline = time.monotonic() + 30
+        while (found := re.search(pattern + r"\n", self.output)) is None:
+            assert select.select([stdout], [], [], deadline - time.monotonic())[0], f"no {pattern}: {self.output}"
+            line = stdout.readline()
+            assert line, f"the collector ended: {self.output}"
+            self.output += line
+        return found.group(1)
+
+    def _drain(self) -> None:
+        assert self.process.stdout is not None
+        with contextlib.suppress(ValueError):
+            for line in self.process.stdout:
+                self.output += line
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(f"{self.url}/healthz").status_code == 200
+        return False
+
+    def kill(self) -> None:
+        """SIGKILL, and wait for the end."""
+        self.process.kill()
+        self.process.wait(30)
+
+    def terminate(self) -> int:
+        """SIGTERM; returns the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def close(self) -> None:
+        """End it whatever state it is in."""
+        if self.process.poll() is None:
+            self.kill()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+@contextlib.contextmanager
+def served(app: ASGIApp, *, lifespan: bool = True) -> Iterator[str]:
+    """Serve an application by a real uvicorn on a free port, in a thread; gives its address."""
+    config = uvicorn.Config(
+        app, port=0, log_config=None, access_log=False, ws="none", lifespan="on" if lifespan else "off"
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        wait_until(lambda: server.started)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(30)
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
+    """Wait for a condition; fails the test after a time that only a hang takes."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def owner(url: str, secret: str = SECRET) -> httpx.Client:
+    """An HTTP client that comes with the owner's secret."""
+    return httpx.Client(base_url=url, headers={"X-Internal-Secret": secret}, timeout=30)
+
+
+def rows(database: Path, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """Ask the database file itself, as the owner's own SQLite tool would."""
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        return connection.execute(sql, values).fetchall()
+
+
+def event_ids(database: Path) -> list[str]:
+    """All event_ids that are stored."""
+    return [row[0] for row in rows(database, "SELECT event_id FROM error_events ORDER BY id")]
+
+
+def run_command(*arguments: str, timeout: float = 60, **environ: str) -> subprocess.CompletedProcess[str]:
+    """`levqor-errors …` as a real process."""
+    return subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, env=clean_environ(**environ), timeout=timeout
+    )
