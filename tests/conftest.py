@@ -7,10 +7,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support import SECRET, CollectorProcess, owner, served
 
 from levqor_errors.collector import create_app
 from levqor_errors.config import CollectorSettings
+from support import SECRET, CollectorProcess, owner, served
 
 
 @pytest.fixture(autouse=True)

@@ -134,8 +134,8 @@ def event_ids(database: Path) -> list[str]:
     return [row[0] for row in rows(database, "SELECT event_id FROM error_events ORDER BY id")]
 
 
-def run_command(*arguments: str, timeout: float = 60, **environ: str) -> subprocess.CompletedProcess[str]:
+def run_command(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """`levqor-errors …` as a real process."""
     return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, env=clean_environ(**environ), timeout=timeout
+        [*COMMAND, *arguments], capture_output=True, text=True, env=clean_environ(**environ), timeout=60
     )

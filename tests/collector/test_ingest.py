@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
-from support import event_ids, rows
 
 from levqor_errors import limits
 from levqor_errors.ids import uuid7
+from support import event_ids, rows
 
 LOG = "/api/errors/log"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from ..config import DEFAULT_URL, CollectorSettings, check_url, read_secret, secret_file
+from ..config import DEFAULT_URL, ClientSettings, CollectorSettings, read_secret, secret_file
 from ..errors import CollectorRefusedError, CollectorUnreachableError, ConfigError
 
 TIMEOUT = 15.0
@@ -16,14 +16,14 @@ class Api:
     """A connection to a collector, signed in with the owner's secret.
 
     Args:
-        url: its address.
+        url: its address; `None`: that of the environment.
 
     Raises:
         ConfigError: the address cannot be used, or no secret is to be found.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = check_url(url)
+    def __init__(self, url: str | None) -> None:
+        self._url = ClientSettings.from_env(url=url).url
         self._client = httpx.Client(
             base_url=self._url, timeout=TIMEOUT, headers={b"X-Internal-Secret": find_secret().encode()}
         )

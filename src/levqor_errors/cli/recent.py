@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -14,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import limits
-from ..config import DEFAULT_URL
 from ..errors import CollectorUnreachableError
 from .api import URL_HELP, Api
 from .terminal import clock, printable, severity_text
@@ -48,7 +46,7 @@ def recent(
     url: Url = None,
 ) -> None:
     """Show the latest errors, the newest first."""
-    api = Api(_url(url))
+    api = Api(url)
     params = _params(
         limit=limit, severity=severity, source=source, service=service, environment=environment, release=release,
         q=q, since=since, until=until, before=before,
@@ -89,7 +87,7 @@ def tail(
     url: Url = None,
 ) -> None:
     """Show the latest errors, the newest last, and with -f those to come."""
-    api = Api(_url(url))
+    api = Api(url)
     params = _params(severity=severity, source=source, service=service, environment=environment, release=release, q=q)
     console = Console(highlight=False)
     first = api.recent({**params, "limit": max(lines, 1)})["errors"]
@@ -148,7 +146,3 @@ def _message(event: dict[str, Any]) -> Text:
 
 def _params(**given: Any) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
-
-
-def _url(given: str | None) -> str:
-    return given or os.environ.get("LEVQOR_ERRORS_URL") or DEFAULT_URL

@@ -1,0 +1,73 @@
+"""Settings: each has a documented row and a default, and an error names the key and never the value."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from levqor_errors.config import ClientSettings, CollectorSettings, check_url, read_secret
+from levqor_errors.errors import ConfigError
+
+ROOT = Path(__file__).parent.parent
+SOURCE = (ROOT / "src/levqor_errors/config.py").read_text()
+DOCUMENTED = set(re.findall(r"^\| `([A-Z_]+)`", (ROOT / "docs/settings.md").read_text(), re.MULTILINE))
+
+
+def test_every_variable_that_is_read_has_a_documented_row_and_the_other_way_round() -> None:
+    read = set(re.findall(r'environ\.get\("([A-Z_]+)"', SOURCE))
+    # It is read only to be refused, so far.
+    assert read - {"DATABASE_URL"} == DOCUMENTED
+
+
+def test_no_other_module_reads_the_environment() -> None:
+    readers = {
+        path.name
+        for path in (ROOT / "src/levqor_errors").rglob("*.py")
+        if re.search(r"os\.environ|os\.getenv", path.read_text())
+    }
+    assert readers == {"config.py"}
+
+
+def test_defaults() -> None:
+    assert CollectorSettings.from_env({}) == CollectorSettings("levqor.db", None)
+    client = ClientSettings.from_env({})
+    assert (client.url, client.service, client.environment, client.release) == (
+        "http://127.0.0.1:8000", "unknown", None, None,
+    )  # fmt: skip
+    assert client.spool_dir.name == "levqor-errors"
+
+
+def test_an_argument_wins_over_the_environment() -> None:
+    environ = {"LEVQOR_ERRORS_SERVICE": "from-env", "LEVQOR_ERRORS_RELEASE": "1"}
+    settings = ClientSettings.from_env(environ, service="given")
+    assert (settings.service, settings.release) == ("given", "1")
+
+
+def test_settings_are_frozen_and_do_not_show_the_secret() -> None:
+    settings = CollectorSettings(internal_secret="hunter2hunter2")
+    assert "hunter2" not in repr(settings)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.database_path = "other.db"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("url", ["", "x", "ftp://host", "http://", "http://[::1", "http://host:99999", "http://host:0"])
+def test_an_address_that_cannot_be_used_is_named_by_its_key(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_url(url)
+    assert caught.value.key == "LEVQOR_ERRORS_URL"
+    assert not url or url not in str(caught.value).removesuffix("http://127.0.0.1:8000")
+
+
+@pytest.mark.parametrize("secret", ["x" * 1025, "tab\tin", "new\nline", "\x7fdel"])
+def test_a_secret_that_no_header_can_carry_is_refused_without_telling_it(secret: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_secret({"INTERNAL_SECRET": f"a{secret}b"})
+    assert caught.value.key == "INTERNAL_SECRET"
+    assert secret not in str(caught.value)
+
+
+def test_a_blank_secret_is_none() -> None:
+    assert read_secret({"INTERNAL_SECRET": "  "}) is None
