@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..client.api import Client
+from ..client.client import Client
 from ..config import ClientSettings
 from ..errors import CollectorRefusedError, CollectorUnreachableError
 from ..event import SEVERITY_ALIASES
@@ -31,17 +31,10 @@ def log(
     if not text.strip():
         raise typer.BadParameter("must not be empty", param_hint="MESSAGE")
     client = Client(ClientSettings.from_env(url=url, service=service))
-    event_id = client.record(
-        service=None,
-        message=text,
-        severity=severity,
-        exception=None,
-        fields={"user_email": user_email, "path_or_screen": path},
-        context={},
-    )
+    event_id = client.record(None, text, severity, fields={"user_email": user_email, "path_or_screen": path})
     delivered = client.shipper.flush(FLUSH_SECONDS)
     client.close(0)
-    if client.shipper.refused["refused"]:
+    if "refused" in client.losses.total():
         raise CollectorRefusedError(400, "the collector did not take it; its reason stands above")
     if not delivered:
         raise CollectorUnreachableError(

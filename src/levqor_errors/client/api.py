@@ -1,99 +1,34 @@
-"""What services call: `init`, `log_error`, `log_exception`, `flush`. None of them raises, and none waits for a network.
+"""What services call. None of it raises, and none of it waits for a network; `flush` waits because it is asked to.
 
-An event goes from here to the journal, as one line; the rest is the shipper's.
+One client for the process, made by `init` or, from the environment, by the first event.
 """
 
 from __future__ import annotations
 
 import atexit
-import hashlib
-import json
 import logging
 import os
-import platform
-import socket
 import sys
-import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from ..config import ClientSettings
 from ..errors import ConfigError
-from ..event import SEVERITY_ALIASES, Severity
-from ..ids import uuid7
-from .capture import capture_exception, safe_str
-from .journal import RANKS, Journal
-from .shipper import Shipper
-from .transport import Transport
+from ..redact import Redactor
+from . import scopes
+from .capture import safe_str
+from .client import Client
+from .options import BeforeSend, ClientOptions
 
 logger = logging.getLogger("levqor_errors.client")
 
 #: Seconds that the end of a process may wait for its last events to go out.
 EXIT_SECONDS: Final = 1.5
 
-
-class Client:
-    """One journal and the shipper that delivers it. Services use the functions of this module, which share one."""
-
-    def __init__(self, settings: ClientSettings) -> None:
-        self.settings = settings
-        # A directory for each collector: services of one user may report to different ones.
-        spool = settings.spool_dir / hashlib.sha256(settings.url.encode()).hexdigest()[:16]
-        header = {"host": socket.gethostname(), "pid": os.getpid(), "python": platform.python_version()}
-        self.journal = Journal(spool, header)
-        self.shipper = Shipper(self.journal, lambda: Transport(settings.url))
-
-    def record(
-        self,
-        *,
-        service: str | None,
-        message: object,
-        severity: str,
-        exception: BaseException | None,
-        fields: Mapping[str, object],
-        context: dict[str, Any],
-    ) -> str:
-        """Append one event to the journal; returns its event_id."""
-        settings = self.settings
-        level = SEVERITY_ALIASES.get(severity) or SEVERITY_ALIASES.get(str(severity).lower(), Severity.ERROR)
-        event_id = uuid7()
-        event: dict[str, Any] = {
-            "event_id": event_id,
-            "created_at": time.time(),
-            "service": service or settings.service,
-            "severity": level.value,
-            "message": safe_str(message),
-        }
-        if settings.environment is not None:
-            event["environment"] = settings.environment
-        if settings.release is not None:
-            event["release"] = settings.release
-        for name, value in fields.items():
-            if value is not None:
-                event[name] = safe_str(value)
-        if context:
-            event["context"] = context
-        if exception is not None:
-            event["captured"] = capture_exception(exception)
-        # ensure_ascii: a lone surrogate becomes an escape, which the collector knows how to read.
-        self.journal.append(RANKS[level.value], json.dumps(event, default=safe_str).encode() + b"\n")
-        self.shipper.notify()
-        return event_id
-
-    def close(self, timeout: float) -> None:
-        """Deliver what goes out within the time; the rest stays in the journal."""
-        self.shipper.stop(timeout)
-        self.journal.rotate()
-
-    def after_fork(self) -> None:
-        """In a forked child: start over, with nothing of the parent's."""
-        self.journal.after_fork()
-        self.shipper.after_fork()
-
-
-_client: Client | None = None
-_client_lock = threading.RLock()
+# A dict instead of a global and a lock: setdefault is atomic, and a lock made here, at import, would be one of real
+# threads in a program that gevent patches later.
+_clients: dict[str, Client] = {}
 
 
 def init(
@@ -103,6 +38,12 @@ def init(
     environment: str | None = None,
     release: str | None = None,
     spool_dir: str | os.PathLike[str] | None = None,
+    before_send: BeforeSend | None = None,
+    sample_rate: float | Mapping[str, float] | None = None,
+    flood_limit: int | None = None,
+    include_locals: bool = False,
+    redact_keys: Iterable[str] = (),
+    redact_patterns: Iterable[str] = (),
 ) -> None:
     """Set the client up. What is not given comes from the environment; without a call, all of it does.
 
@@ -114,6 +55,13 @@ def init(
         environment: production, staging, … (`LEVQOR_ERRORS_ENVIRONMENT`).
         release: the version that runs (`LEVQOR_ERRORS_RELEASE`).
         spool_dir: where events wait until they are delivered (`LEVQOR_ERRORS_SPOOL_DIR`).
+        before_send: called with each event, a dict, before it touches the disk; returns it, changed or not, or `None`
+            to leave it out. If it raises, the event is left out.
+        sample_rate: which part of the events to keep, 0 to 1, of all or by severity: `{"info": 0.1}`.
+        flood_limit: at most so many events of one kind a minute; those left out are counted and told of.
+        include_locals: send local variables of the innermost frames too.
+        redact_keys: names under which a value is secret, besides the usual ones.
+        redact_patterns: regular expressions of what is secret wherever it stands.
     """
     given = {
         "url": url, "service": service, "environment": environment, "release": release, "spool_dir": spool_dir,
@@ -123,7 +71,22 @@ def init(
     except ConfigError as error:
         logger.warning("%s; the default is used", error)
         settings = ClientSettings.from_env({}, **{**given, "url": None})  # type: ignore[arg-type]
-    _replace(Client(settings))
+    try:
+        options = ClientOptions.check(
+            before_send=before_send,
+            sample_rate=sample_rate,
+            flood_limit=flood_limit,
+            include_locals=include_locals,
+            redact_keys=redact_keys,
+            redact_patterns=redact_patterns,
+        )
+    except ConfigError as error:
+        logger.warning("%s; options keep their defaults", error)
+        options = ClientOptions()
+    previous = replace_client(Client(settings, options))
+    if previous is not None:
+        # Without waiting: its thread ends by itself when it has delivered what goes out.
+        previous.close(0)
 
 
 def log_error(
@@ -136,7 +99,7 @@ def log_error(
     stack: str | None = None,
     exception: BaseException | None = None,
     fingerprint: str | None = None,
-    extra: Mapping[str, Any] | None = None,
+    extra: Mapping[str, object] | None = None,
 ) -> str | None:
     """Report an error. Inside an `except` block the exception being handled is attached by itself.
 
@@ -146,24 +109,28 @@ def log_error(
         service: the service's name; `None`: that of `init`.
         message: what happened; anything with a `str()`.
         severity: info, warning, error or critical, or a name that `event.SEVERITY_ALIASES` has.
-        user_email: who the user was.
-        path: where the user was: a path, a screen, a job's name.
+        user_email: who the user was; by default that of `set_user`.
+        path: where the user was: a path, a screen, a job's name; by default that of the request.
         stack: a stack trace as text, if you have it in that form only.
         exception: the exception to attach, if it is not the one being handled.
         fingerprint: your own grouping: events of a service that have it in common are one issue.
-        extra: anything else, as JSON can carry it.
+        extra: anything else.
 
     Returns:
-        The event's id, as the dashboard shows it; `None` if it could not be taken.
+        The event's id, as the dashboard shows it; `None` if it was left out or could not be taken.
     """
-    return _record(
-        service,
-        message,
-        severity,
-        exception if exception is not None else sys.exc_info()[1],
-        {"user_email": user_email, "path_or_screen": path, "stack": stack, "fingerprint": fingerprint},
-        {"extra": dict(extra)} if extra else {},
-    )
+    try:
+        return current_client().record(
+            service,
+            message,
+            severity,
+            exception=exception if exception is not None or stack is not None else sys.exc_info()[1],
+            fields={"user_email": user_email, "path_or_screen": path, "stack": stack, "fingerprint": fingerprint},
+            extra=extra,
+        )
+    except Exception:  # noqa: BLE001 - the client never raises into its host
+        _failed()
+        return None
 
 
 def log_exception(
@@ -175,7 +142,7 @@ def log_exception(
     user_email: str | None = None,
     path: str | None = None,
     fingerprint: str | None = None,
-    extra: Mapping[str, Any] | None = None,
+    extra: Mapping[str, object] | None = None,
 ) -> str | None:
     """Report an exception: the given one, or the one being handled. Never raises.
 
@@ -190,22 +157,56 @@ def log_exception(
         extra: as for `log_error`.
 
     Returns:
-        The event's id; `None` if there was no exception or it could not be taken.
+        The event's id; `None` if there was no exception, or it was left out or could not be taken.
     """
-    exception = exc if exc is not None else sys.exc_info()[1]
-    if exception is None:
-        logger.warning("log_exception() was called without an exception, outside of an except block")
+    try:
+        exception = exc if exc is not None else sys.exc_info()[1]
+        if exception is None:
+            logger.warning("log_exception() was called without an exception, outside of an except block")
+            return None
+        return current_client().record(
+            service,
+            describe(exception) if message is None else message,
+            severity,
+            exception=exception,
+            fields={"user_email": user_email, "path_or_screen": path, "fingerprint": fingerprint},
+            extra=extra,
+        )
+    except Exception:  # noqa: BLE001 - the client never raises into its host
+        _failed()
         return None
-    if message is None:
-        message = f"{type(exception).__name__}: {safe_str(exception)}"
-    return _record(
-        service,
-        message,
-        severity,
-        exception,
-        {"user_email": user_email, "path_or_screen": path, "fingerprint": fingerprint},
-        {"extra": dict(extra)} if extra else {},
-    )
+
+
+def report(
+    exception: BaseException,
+    *,
+    service: str | None,
+    severity: str = "error",
+    path: str | None = None,
+    context: Mapping[str, Any] | None = None,
+) -> str | None:
+    """For hooks and integrations: report an exception that nobody handled, unless it is reported already.
+
+    Args:
+        exception: what was raised.
+        service: the service's name; `None`: that of `init`.
+        severity: how bad it is.
+        path: where it happened; by default that of the request.
+        context: more of the event's context; must be JSON and without secrets already.
+    """
+    try:
+        return current_client().record(
+            service,
+            describe(exception),
+            severity,
+            exception=exception,
+            automatic=True,
+            fields={"path_or_screen": path},
+            context=context,
+        )
+    except Exception:  # noqa: BLE001 - the client never raises into its host
+        _failed()
+        return None
 
 
 def flush(timeout: float = 5.0) -> bool:
@@ -219,62 +220,103 @@ def flush(timeout: float = 5.0) -> bool:
     """
     try:
         return current_client().shipper.flush(timeout)
-    except Exception:
-        logger.warning("flush() failed", exc_info=True)
+    except Exception:  # noqa: BLE001 - the client never raises into its host
+        _failed()
         return False
+
+
+def stats() -> dict[str, int]:
+    """Counts since the process began: `recorded`, `delivered`, `waiting_bytes`, and `lost_…` by reason."""
+    return current_client().stats()
+
+
+def set_user(email: str | None = None, **more: object) -> None:
+    """Say whose errors these are, from here on in this thread, task or `scope()`.
+
+    Args:
+        email: the column that the dashboard shows.
+        more: further facts: an id, a plan.
+    """
+    _quietly(scopes.user, email, more)
+
+
+def set_tag(name: str, value: object) -> None:
+    """Add a short fact to the events from here on in this thread, task or `scope()`."""
+    _quietly(scopes.tag, name, value)
+
+
+def add_breadcrumb(
+    message: object, *, category: str = "", level: str = "info", data: Mapping[str, object] | None = None
+) -> None:
+    """Note something that may explain a later error; the latest fifty go with it.
+
+    Args:
+        message: what happened.
+        category: of what kind: `query`, `http`, …
+        level: how bad it was.
+        data: anything else.
+    """
+    _quietly(scopes.breadcrumb, message, category, level, data)
+
+
+def scope() -> AbstractContextManager[None]:
+    """`with scope():` users, tags and breadcrumbs set inside are forgotten at its end."""
+    return scopes.entered()
 
 
 def current_client() -> Client:
     """The client in use, made from the environment if there is none yet."""
-    if _client is None:
-        with _client_lock:
-            if _client is None:
-                init()
-    assert _client is not None
-    return _client
+    client = _clients.get("current")
+    if client is None:
+        init()
+        client = _clients["current"]
+    return client
 
 
-def _record(
-    service: str | None,
-    message: object,
-    severity: str,
-    exception: BaseException | None,
-    fields: Mapping[str, object],
-    context: dict[str, Any],
-) -> str | None:
+def replace_client(client: Client) -> Client | None:
+    """Use another client from here on; returns the one before it."""
+    previous = _clients.get("current")
+    _clients["current"] = client
+    return previous
+
+
+def describe(exception: BaseException) -> str:
+    """`ValueError: invalid literal …`."""
+    text = safe_str(exception)
+    return f"{type(exception).__name__}: {text}" if text else type(exception).__name__
+
+
+def _quietly(change: Any, *arguments: object) -> None:
     try:
-        return current_client().record(
-            service=service,
-            message=message,
-            severity=severity,
-            exception=exception,
-            fields=fields,
-            context=context,
-        )
-    except Exception:
-        logger.warning("an event could not be taken", exc_info=True)
-        return None
+        change(_redactor(), *arguments)
+    except Exception:  # noqa: BLE001 - the client never raises into its host
+        _failed()
 
 
-def _replace(client: Client) -> None:
-    global _client
-    with _client_lock:
-        previous, _client = _client, client
-    if previous is not None:
-        # Without waiting: its thread ends by itself when it has delivered what goes out.
-        previous.close(0)
+def _redactor() -> Redactor:
+    return current_client().options.redactor
+
+
+_warned: set[str] = set()
+
+
+def _failed() -> None:
+    """An event could not be taken. Said once: what fails once fails for every event."""
+    if "failed" not in _warned:
+        _warned.add("failed")
+        logger.warning("an event could not be taken; further ones that cannot are not told of", exc_info=True)
 
 
 def _at_exit() -> None:
-    if _client is not None:
-        _client.close(EXIT_SECONDS)
+    client = _clients.get("current")
+    if client is not None:
+        client.close(EXIT_SECONDS)
 
 
 def _after_fork() -> None:
-    global _client_lock
-    _client_lock = threading.RLock()
-    if _client is not None:
-        _client.after_fork()
+    client = _clients.get("current")
+    if client is not None:
+        client.after_fork()
 
 
 atexit.register(_at_exit)

@@ -6,8 +6,12 @@ they would pin everything that their local variables hold.
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Final
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from .snapshot import Snapshot
 
 VALUE_CHARS: Final = 8_192
 #: Exceptions of one chain, members of groups included.
@@ -16,10 +20,19 @@ EXCEPTIONS: Final = 20
 FRAMES_HEAD: Final = 20
 FRAMES_TAIL: Final = 60
 NOTES: Final = 10
+#: Frames of one exception, from its end, whose local variables are kept where they are asked for.
+LOCALS_FRAMES: Final = 10
 
 
-def capture_exception(exception: BaseException) -> list[dict[str, Any]]:
+def capture_exception(
+    exception: BaseException, redact: Callable[[str], str] = str, snapshot: Snapshot | None = None
+) -> list[dict[str, Any]]:
     """The exception and all that it hangs together with: causes, contexts, members of groups.
+
+    Args:
+        exception: what was raised.
+        redact: takes secrets out of its texts.
+        snapshot: takes pictures of local variables, where they are asked for.
 
     Returns:
         The exception itself first. Each further one says by `via` (`cause`, `context` or `member`) and `of` (an
@@ -34,16 +47,16 @@ def capture_exception(exception: BaseException) -> list[dict[str, Any]]:
         if id(one) in seen:
             continue
         seen.add(id(one))
-        entry: dict[str, Any] = {"type": _type_name(type(one)), "value": safe_str(one)}
+        entry: dict[str, Any] = {"type": _type_name(type(one)), "value": redact(safe_str(one))}
         if via is not None:
             entry["via"], entry["of"] = via, of
-        frames, cut = _frames(one.__traceback__)
+        frames, cut = _frames(one.__traceback__, snapshot)
         entry["frames"] = frames
         if cut:
             entry["cut"] = cut
         notes = getattr(one, "__notes__", None)
         if isinstance(notes, (list, tuple)) and notes:
-            entry["notes"] = [safe_str(note) for note in notes[:NOTES]]
+            entry["notes"] = [redact(safe_str(note)) for note in notes[:NOTES]]
         index = len(found)
         found.append(entry)
         members = getattr(one, "exceptions", None)
@@ -56,15 +69,14 @@ def capture_exception(exception: BaseException) -> list[dict[str, Any]]:
     return found
 
 
-def safe_str(value: object) -> str:
-    """`str(value)`, bounded, whatever its `__str__` does."""
+def safe_str(value: object, most: int = VALUE_CHARS) -> str:
+    """`str(value)`, cut in its middle to about `most` characters, whatever its `__str__` does."""
     try:
         text = str(value)
     except Exception as error:  # noqa: BLE001 - a stranger's __str__ may raise anything
         return f"<{type(value).__name__} whose __str__ raised {type(error).__name__}>"
-    if len(text) > VALUE_CHARS:
-        # type(text) may be a subclass of str with methods of its own; str.__getitem__ is not overridden by slicing.
-        half = VALUE_CHARS // 2
+    if len(text) > most:
+        half = most // 2
         return f"{text[:half]} … {len(text) - 2 * half} characters cut … {text[-half:]}"
     return text
 
@@ -74,8 +86,9 @@ def _type_name(kind: type[BaseException]) -> str:
     return kind.__qualname__ if module in ("builtins", "__main__") else f"{module}.{kind.__qualname__}"
 
 
-def _frames(traceback: TracebackType | None) -> tuple[list[tuple[str, int, str, str]], int]:
-    """(file, line, function, module) of each frame, the outermost first, and how many were cut from the middle."""
+def _frames(traceback: TracebackType | None, snapshot: Snapshot | None) -> tuple[list[list[Any]], int]:
+    """[file, line, function, module] of each frame, the outermost first, with its local variables as a fifth where they
+    are asked for; and how many frames were cut from the middle."""
     entries = []
     while traceback is not None:
         entries.append(traceback)
@@ -88,5 +101,15 @@ def _frames(traceback: TracebackType | None) -> tuple[list[tuple[str, int, str, 
         frame = entry.tb_frame
         code = frame.f_code
         module = frame.f_globals.get("__name__")
-        frames.append((code.co_filename, entry.tb_lineno, code.co_name, module if isinstance(module, str) else ""))
+        frames.append([code.co_filename, entry.tb_lineno, code.co_name, module if isinstance(module, str) else ""])
+    if snapshot is not None:
+        for described, entry in zip(reversed(frames), reversed(entries[-LOCALS_FRAMES:]), strict=False):
+            described.append(_locals(entry.tb_frame, snapshot))
     return frames, max(cut, 0)
+
+
+def _locals(frame: FrameType, snapshot: Snapshot) -> Any:
+    # A module's variables are its whole content, functions and all: no help, and often secrets.
+    if frame.f_code.co_name == "<module>":
+        return {}
+    return snapshot.of(dict(frame.f_locals))

@@ -11,39 +11,61 @@ import logging
 import threading
 from typing import Any, Final
 
-from .api import _record
+from . import scopes
+from .api import current_client
 
 #: The client's own way out would log about itself for ever.
-_OWN_LOGGERS: Final = ("levqor_errors", "httpx", "httpcore")
+_OWN_LOGGERS: Final = frozenset({"levqor_errors", "httpx", "httpcore"})
+#: What every record has; anything else on a record is the caller's `extra`.
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_TRACEBACK: Final = "\nTraceback (most recent call last):\n"
 
 
 class ErrorHandler(logging.Handler):
-    """Reports log records as events.
+    """Reports log records as events, and keeps lesser ones as breadcrumbs of later events.
 
     Args:
         service: the service's name; by default that of `init`.
-        level: records below it are not reported.
+        level: records from this level on are events.
+        breadcrumbs: records from this level on, and under `level`, are breadcrumbs; `None`: none are.
     """
 
-    def __init__(self, service: str | None = None, level: int | str = logging.ERROR) -> None:
-        super().__init__(level)
+    def __init__(
+        self,
+        service: str | None = None,
+        level: int | str = logging.ERROR,
+        breadcrumbs: int | str | None = logging.INFO,
+    ) -> None:
         self.service = service
+        self._breadcrumb_level = None if breadcrumbs is None else _number(breadcrumbs)
         self._busy = threading.local()
+        super().__init__(level)
+        self.setLevel(level)
+
+    def setLevel(self, level: int | str) -> None:  # noqa: N802 - logging's own name
+        """Set the level from which records are events; `dictConfig` does so after making the handler."""
+        self.event_level = _number(level)
+        # logging passes over a handler whose level is above the record's, so ours has to be the lower of the two.
+        lowest = self.event_level if self._breadcrumb_level is None else min(self.event_level, self._breadcrumb_level)
+        super().setLevel(lowest)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Append the record to the journal."""
+        """Append the record to the journal, or to the breadcrumbs."""
         if record.name.partition(".")[0] in _OWN_LOGGERS or getattr(self._busy, "now", False):
             return
         self._busy.now = True
         try:
-            self._report(record)
+            if record.levelno >= self.event_level:
+                self._report(record)
+            else:
+                redactor = current_client().options.redactor
+                scopes.breadcrumb(redactor, record.getMessage(), record.name, record.levelname.lower(), None)
         except Exception:  # noqa: BLE001 - a record whose arguments do not fit is told as logging tells it
             self.handleError(record)
         finally:
             self._busy.now = False
 
     def _report(self, record: logging.LogRecord) -> None:
-        exception = record.exc_info[1] if record.exc_info else None
         context: dict[str, Any] = {
             "logger": record.name,
             "location": {"file": record.pathname, "line": record.lineno, "function": record.funcName},
@@ -52,8 +74,41 @@ class ErrorHandler(logging.Handler):
         if record.args and isinstance(record.msg, str):
             context["message_template"] = record.msg
         message = record.getMessage()
-        fields = {"stack": record.exc_text if exception is None else None}
-        _record(self.service, message, _severity(record.levelno), exception, fields, context)
+        exception = record.exc_info[1] if record.exc_info else None
+        stack = record.exc_text if exception is None else None
+        if exception is None and stack is None and _TRACEBACK in message:
+            # What a QueueHandler leaves of an exception: its text behind the message (QueueHandler.prepare).
+            message, stack = _split(message)
+        extra = {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
+        current_client().record(
+            self.service,
+            message,
+            _severity(record.levelno),
+            exception=exception,
+            automatic=True,
+            fields={"stack": stack} if stack else None,
+            extra=extra,
+            context=context,
+        )
+
+
+def _split(message: str) -> tuple[str, str]:
+    head, _, tail = message.partition(_TRACEBACK)
+    return head, _TRACEBACK.lstrip("\n") + tail
+
+
+def _number(level: int | str) -> int:
+    """A level's number.
+
+    Raises:
+        ValueError: for a name that is none.
+    """
+    if isinstance(level, int):
+        return level
+    number = logging.getLevelName(level.upper())
+    if not isinstance(number, int):
+        raise ValueError(f"unknown level: {level!r}")
+    return number
 
 
 def _severity(level: int) -> str:

@@ -1,8 +1,8 @@
 """The journal: every event is one line in a file before `log_error()` returns, so that it outlives the process.
 
 A directory of segments, named `<rank>-<uuid7>.jsonl`: rank 0 is critical, 3 is info, so that the order of the names is
-the order of shipping, and its reverse by rank the order of giving up when the directory is full. A lock (flock, which
-ends with its process) says whose a segment is:
+the order of shipping, and the least severe and oldest are the first to go when the directory is full. A lock (flock,
+which ends with its process) says whose a segment is:
 
     open         locked by the process that appends to it
     closed       not locked: any process's shipper may take it. A process that dies closes its segments that way.
@@ -18,12 +18,13 @@ import json
 import logging
 import os
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 from ..ids import uuid7
+from .losses import Losses
 
 try:
     import fcntl
@@ -37,8 +38,12 @@ SEGMENT_BYTES: Final = 1024 * 1024
 SPOOL_BYTES: Final = 64 * 1024 * 1024
 #: Events that wait in memory where there is no directory.
 MEMORY_EVENTS: Final = 1_000
+#: What the collector did not take, kept for a person to look at.
+SET_ASIDE_BYTES: Final = 1024 * 1024
+SET_ASIDE: Final = "set-aside.jsonl"
 RANKS: Final = {"critical": 0, "error": 1, "warning": 2, "info": 3}
 _SUFFIX: Final = ".jsonl"
+_PREFIXES: Final = tuple(f"{rank}-" for rank in RANKS.values())
 
 
 class _OpenSegment:
@@ -55,27 +60,29 @@ class Segment:
     """A closed segment, taken for delivery.
 
     Attributes:
+        header: what its writer said of itself.
         records: its events, each a line as it was appended.
+        torn: what follows the last newline: it was being written when its process died.
     """
 
-    def __init__(self, path: Path, descriptor: int, content: bytes) -> None:
-        self.path = path
+    def __init__(self, journal: Journal, path: Path, descriptor: int, content: bytes) -> None:
+        self._journal = journal
+        self._path = path
         self._descriptor = descriptor
         header, *lines = content.split(b"\n")
-        #: What follows the last newline was being written when the process died.
-        self.torn = bool(lines and lines.pop())
+        self.torn = lines.pop() if lines else header
         self.header: dict[str, Any] = _header(header)
         self.records: list[bytes] = lines
 
     def remove(self) -> None:
         """All of it is delivered."""
         with contextlib.suppress(OSError):
-            self.path.unlink()
+            self._path.unlink()
         self.release()
 
     def release(self) -> None:
         """Let any process have it again."""
-        os.close(self._descriptor)
+        self._journal.release(self._descriptor)
 
 
 def _header(line: bytes) -> dict[str, Any]:
@@ -92,20 +99,26 @@ class Journal:
     Args:
         directory: made, with mode 0700, when the first event comes.
         header: what is the same for all events of this process; the first line of each of its segments.
+        losses: where events that there is no room for are counted.
         most_bytes: what all segments together may hold.
     """
 
-    def __init__(self, directory: Path, header: dict[str, Any], *, most_bytes: int = SPOOL_BYTES) -> None:
+    def __init__(
+        self, directory: Path, header: dict[str, Any], losses: Losses, *, most_bytes: int = SPOOL_BYTES
+    ) -> None:
         self.directory = directory
         self._header = json.dumps(header).encode() + b"\n"
+        self._losses = losses
         self._most_bytes = most_bytes
-        self._open: dict[int, _OpenSegment] = {}
-        self._memory: deque[bytes] = deque()
         self._warned = False
-        #: Events given up, by severity.
-        self.dropped: Counter[str] = Counter()
+        self._reset()
+
+    def _reset(self) -> None:
         # Re-entrant: a signal handler or a __del__ may log while this very thread is appending.
         self._lock = threading.RLock()
+        self._open: dict[int, _OpenSegment] = {}
+        self._memory: deque[bytes] = deque()
+        self._taken: set[int] = set()
 
     def append(self, rank: int, line: bytes) -> None:
         """Write one event; never raises OSError.
@@ -121,7 +134,7 @@ class Journal:
                 if written < len(line):
                     # The disk filled up within the line: what is there of it would spoil the next one.
                     os.ftruncate(segment.descriptor, segment.size)
-                    raise OSError("short write")
+                    raise OSError("no space for a whole line")
                 segment.size += written
                 if segment.size >= SEGMENT_BYTES:
                     self._close(rank)
@@ -140,21 +153,31 @@ class Journal:
 
     def take(self, path: Path) -> Segment | None:
         """Take a segment for delivery; `None` if another process has it, or it is gone."""
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except OSError:
-            return None
+        with self._lock:
+            try:
+                descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            except OSError:
+                return None
+            # Known from here on, so that a child forked at any moment closes its copy.
+            self._taken.add(descriptor)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             status = os.fstat(descriptor)
             # Another shipper may have delivered and removed it between our open() and our lock.
             if status.st_nlink:
-                with os.fdopen(os.dup(descriptor), "rb") as file:
-                    return Segment(path, descriptor, file.read())
+                return Segment(self, path, descriptor, _read_all(descriptor, status.st_size))
         except OSError:
             pass
-        os.close(descriptor)
+        self.release(descriptor, unlock=False)
         return None
+
+    def release(self, descriptor: int, *, unlock: bool = True) -> None:
+        """Let go of a taken segment."""
+        with self._lock:
+            self._taken.discard(descriptor)
+            if unlock:
+                _unlock(descriptor)
+            os.close(descriptor)
 
     def take_memory(self) -> list[bytes]:
         """The events that wait in memory, which are the caller's to deliver or to give back."""
@@ -168,19 +191,35 @@ class Journal:
         with self._lock:
             self._memory.extendleft(reversed(list(lines)))
 
+    def set_aside(self, line: bytes) -> None:
+        """Keep what the collector does not take, or what is no event, where a person can look at it."""
+        path = self.directory / SET_ASIDE
+        with self._lock, contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            try:
+                if os.fstat(descriptor).st_size + len(line) > SET_ASIDE_BYTES:
+                    os.ftruncate(descriptor, 0)
+                os.write(descriptor, line.rstrip(b"\n") + b"\n")
+            finally:
+                os.close(descriptor)
+
     def has_events(self) -> bool:
         """Whether this process has appended anything that is not yet closed, or keeps something in memory."""
         return bool(self._open or self._memory)
 
+    def size(self) -> int:
+        """Bytes that wait, of all processes."""
+        return sum(self._sizes().values()) + sum(map(len, tuple(self._memory)))
+
     def after_fork(self) -> None:
-        """In a forked child: what is open belongs to the parent, and its lock may be held by a thread that is gone."""
-        self._lock = threading.RLock()
-        for segment in self._open.values():
-            # The parent's own descriptor keeps the segment locked.
+        """In a forked child: what is open or taken is the parent's, and the lock may be held by a thread that is gone.
+
+        The copies of its descriptors are closed and not unlocked: a lock belongs to all copies together.
+        """
+        for descriptor in (*self._taken, *(segment.descriptor for segment in self._open.values())):
             with contextlib.suppress(OSError):
-                os.close(segment.descriptor)
-        self._open = {}
-        self._memory = deque()
+                os.close(descriptor)
+        self._reset()
 
     def _create(self, rank: int) -> _OpenSegment:
         if fcntl is None:
@@ -195,6 +234,8 @@ class Journal:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             size = os.write(descriptor, self._header)
+            if size < len(self._header):
+                raise OSError("no space for a new segment")
             draft.rename(self.directory / name)
         except OSError:
             os.close(descriptor)
@@ -205,39 +246,42 @@ class Journal:
         return segment
 
     def _close(self, rank: int) -> None:
-        os.close(self._open.pop(rank).descriptor)
+        descriptor = self._open.pop(rank).descriptor
+        # By name, and not only by closing: a forked child may still have a copy.
+        _unlock(descriptor)
+        os.close(descriptor)
 
     def _make_room(self) -> None:
         """Give up the oldest closed segments of the lowest severity until a new one fits."""
-        sizes: dict[Path, int] = {}
-        for path in self._paths():
-            with contextlib.suppress(OSError):
-                sizes[path] = path.stat().st_size
+        sizes = self._sizes()
         excess = sum(sizes.values()) + SEGMENT_BYTES - self._most_bytes
-        by_worth = sorted(sizes, key=lambda path: (-int(path.name[0]), path.name))
-        for path in by_worth:
+        for path in sorted(sizes, key=lambda path: (-int(path.name[0]), path.name)):
             if excess <= 0:
                 return
             segment = self.take(path)
             if segment is not None:
-                severity = next(name for name, rank in RANKS.items() if rank == int(path.name[0]))
-                self.dropped[severity] += len(segment.records)
+                self._losses.add("spool_full", len(segment.records))
                 excess -= sizes[path]
                 segment.remove()
+
+    def _sizes(self) -> dict[Path, int]:
+        sizes: dict[Path, int] = {}
+        for path in self._paths():
+            with contextlib.suppress(OSError):
+                sizes[path] = path.stat().st_size
+        return sizes
 
     def _paths(self) -> list[Path]:
         try:
             names = os.listdir(self.directory)  # noqa: PTH208 - names are all it takes
         except OSError:
             return []
-        return [
-            self.directory / name for name in names if name[:2] in ("0-", "1-", "2-", "3-") and name.endswith(_SUFFIX)
-        ]
+        return [self.directory / name for name in names if name.startswith(_PREFIXES) and name.endswith(_SUFFIX)]
 
     def _remember(self, line: bytes, error: OSError) -> None:
         if len(self._memory) >= MEMORY_EVENTS:
             self._memory.popleft()
-            self.dropped["memory"] += 1
+            self._losses.add("memory_full")
         self._memory.append(line)
         if not self._warned:
             self._warned = True
@@ -246,3 +290,16 @@ class Journal:
                 self.directory,
                 error.strerror or error,
             )
+
+
+def _read_all(descriptor: int, size: int) -> bytes:
+    chunks = []
+    while size > 0 and (chunk := os.read(descriptor, size)):
+        chunks.append(chunk)
+        size -= len(chunk)
+    return b"".join(chunks)
+
+
+def _unlock(descriptor: int) -> None:
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_UN)

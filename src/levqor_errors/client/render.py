@@ -25,29 +25,31 @@ _LIBRARY_PATHS: Final = tuple({sysconfig.get_path(name) for name in ("stdlib", "
 _LIBRARY_MARKS: Final = ("/site-packages/", "/dist-packages/", "<frozen ", "<string>")
 
 
-def render(captured: Sequence[Mapping[str, Any]], happened_at: float) -> tuple[str, list[dict[str, Any]]]:
+def render(
+    captured: Sequence[Mapping[str, Any]], happened_at: float, sources: Sources
+) -> tuple[str, list[dict[str, Any]]]:
     """The stack text, and the exceptions with their frames as `context["exceptions"]` has them.
 
     Args:
         captured: what `capture_exception` returned.
         happened_at: seconds since 1970.
+        sources: where source lines come from.
     """
-    sources = _Sources(happened_at)
-    exceptions = [_exception(entry, sources) for entry in captured]
+    exceptions = [
+        {**entry, "frames": [_frame(frame, happened_at, sources) for frame in entry["frames"]]} for entry in captured
+    ]
     lines = _text(exceptions, 0, set()) if exceptions else []
     return "".join(lines).rstrip("\n"), exceptions
 
 
-def _exception(entry: Mapping[str, Any], sources: _Sources) -> dict[str, Any]:
-    return {**entry, "frames": [_frame(frame, sources) for frame in entry["frames"]]}
-
-
-def _frame(frame: Sequence[Any], sources: _Sources) -> dict[str, Any]:
-    file, line, function, module = frame
+def _frame(frame: Sequence[Any], happened_at: float, sources: Sources) -> dict[str, Any]:
+    file, line, function, module, *variables = frame
     result: dict[str, Any] = {
         "file": file, "line": line, "function": function, "module": module, "in_app": is_in_app(file),
     }  # fmt: skip
-    lines = sources.lines(file)
+    if variables and variables[0]:
+        result["vars"] = variables[0]
+    lines = sources.lines(file, happened_at)
     if 0 < line <= len(lines):
         result["source"] = _cut(lines[line - 1])
         if result["in_app"]:
@@ -65,21 +67,28 @@ def _cut(line: str) -> str:
     return line.rstrip("\n")[:_LINE_CHARS]
 
 
-class _Sources:
-    """Source files for one event, as they were when it happened, or not at all."""
+class Sources:
+    """Source files, read once for a batch of events."""
 
-    def __init__(self, happened_at: float) -> None:
-        self._happened_at = happened_at
+    def __init__(self) -> None:
+        self._files: dict[str, tuple[float, list[str]]] = {}
 
-    def lines(self, file: str) -> list[str]:
+    def lines(self, file: str, happened_at: float) -> list[str]:
+        """The file's lines as they were at that time (seconds since 1970); none if it was changed since."""
+        known = self._files.get(file)
+        if known is None:
+            known = self._files[file] = self._read(file)
+        changed_at, lines = known
+        return lines if changed_at <= happened_at else []
+
+    def _read(self, file: str) -> tuple[float, list[str]]:
         try:
-            if Path(file).stat().st_mtime > self._happened_at:
-                return []
+            changed_at = Path(file).stat().st_mtime
         except (OSError, ValueError):
             # No file of that name: `<stdin>`, a zip, another machine's. linecache may know some of them.
-            return linecache.getlines(file) if file.startswith("<") else []
+            return 0.0, linecache.getlines(file) if file.startswith("<") else []
         linecache.checkcache(file)
-        return linecache.getlines(file)
+        return changed_at, linecache.getlines(file)
 
 
 def _text(exceptions: Sequence[Mapping[str, Any]], index: int, done: set[int]) -> list[str]:

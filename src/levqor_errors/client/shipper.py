@@ -7,19 +7,20 @@ for the next process, or for a sibling that lives on.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import queue
 import random
+import sys
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from .journal import Journal, Segment
-from .render import render
-from .transport import Outcome, Transport, Verdict
+from .losses import Losses
+from .render import Sources
+from .transport import TIMEOUT, Outcome, Transport, Verdict
+from .wire import finish
 
 logger = logging.getLogger("levqor_errors.client")
 
@@ -37,20 +38,27 @@ class _Stop:
     """Asks the thread to try once more and end."""
 
 
-_STOP: Final = _Stop()
-
-
 class Shipper:
     """Delivers a journal.
 
     Args:
         journal: what to deliver.
-        make_transport: how to reach the collector; called on the shipper's thread.
+        make_transport: how to reach the collector, given the seconds to wait for an answer.
+        losses: where events that cannot be delivered are counted.
+        tell_losses: appends an event that tells of losses.
     """
 
-    def __init__(self, journal: Journal, make_transport: Callable[[], Transport]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        make_transport: Callable[[float], Transport],
+        losses: Losses,
+        tell_losses: Callable[[Mapping[str, int]], None],
+    ) -> None:
         self._journal = journal
         self._make_transport = make_transport
+        self._losses = losses
+        self._tell_losses = tell_losses
         self._reset()
 
     def _reset(self) -> None:
@@ -63,8 +71,6 @@ class Shipper:
         self._flushes: list[threading.Event] = []
         self._failures = 0
         self._backoff = 0.0
-        #: Events not delivered for good, by reason.
-        self.refused: Counter[str] = Counter()
         self.delivered = 0
 
     def after_fork(self) -> None:
@@ -80,7 +86,7 @@ class Shipper:
             self._start()
 
     def flush(self, timeout: float) -> bool:
-        """Wait until all that was appended before is delivered or refused, or the time is over."""
+        """Wait until all that was appended before is delivered or set aside, or the time is over."""
         if not self._start():
             return False
         done = threading.Event()
@@ -89,35 +95,43 @@ class Shipper:
 
     def stop(self, timeout: float) -> None:
         """Deliver what goes out at once, and end; what does not stays in the journal."""
-        if self._thread is None:
-            return
         self._stopping = True
-        self._wishes.put(_STOP)
-        self._thread.join(timeout)
+        thread = self._thread
+        if thread is not None:
+            self._wishes.put(_Stop())
+            thread.join(timeout)
+        elif self._journal.has_events():
+            # From Python 3.12 no thread can be started at the interpreter's end, which may be where the first event
+            # came from.
+            self._run(timeout / 2)
 
     def _start(self) -> bool:
         with self._start_lock:
             if self._thread is None and not self._stopping:
                 thread = threading.Thread(target=self._run, name="levqor-errors-shipper", daemon=True)
-                # From Python 3.12 no thread starts once the interpreter is shutting down; the journal has the event.
                 with contextlib.suppress(RuntimeError):
                     thread.start()
                     self._thread = thread
+                    self._stop_with_process()
             return self._thread is not None
 
-    def _run(self) -> None:
-        transport = self._make_transport()
+    def _stop_with_process(self) -> None:
+        """Children of multiprocessing end without atexit, but not without their finalizers."""
+        multiprocessing = sys.modules.get("multiprocessing.util")
+        process = sys.modules.get("multiprocessing.process")
+        if multiprocessing is not None and process is not None and process.parent_process() is not None:
+            multiprocessing.Finalize(None, self.stop, args=(1.5,), exitpriority=0)
+
+    def _run(self, timeout: float = TIMEOUT) -> None:
+        transport = self._make_transport(timeout)
         try:
             while True:
                 if not self._stopping and not self._flushes:
                     self._hear(LINGER)
-                self._journal.rotate()
                 complete = self._deliver_all(transport)
                 self._hear_waiting()
-                if complete:
-                    self._failures = 0
-                    if not self._journal.has_events():
-                        self._flushed()
+                if complete and not self._journal.has_events():
+                    self._flushed()
                 if self._stopping:
                     return
                 self._rest(complete)
@@ -165,12 +179,19 @@ class Shipper:
         self._flushes.clear()
 
     def _deliver_all(self, transport: Transport) -> bool:
-        """One pass over all that can be taken; False when the collector is not to be had, so that it makes no sense to
-        go on now."""
-        lines = self._journal.take_memory()
-        if lines and not self._deliver(transport, [_finish(line, {}) for line in lines]):
-            self._journal.give_back(lines)
+        """First what is closed already, then, if the collector takes that, what this process has open. While it takes
+        nothing the open segments stay open, so that a long outage leaves few files and not many."""
+        if not self._deliver_closed(transport):
             return False
+        losses = self._losses.due(final=self._stopping)
+        if losses is not None:
+            self._tell_losses(losses)
+        if not self._journal.has_events():
+            return True
+        self._journal.rotate()
+        return self._deliver_memory(transport) and self._deliver_closed(transport)
+
+    def _deliver_closed(self, transport: Transport) -> bool:
         for path in self._journal.closed():
             segment = self._journal.take(path)
             if segment is None:
@@ -182,34 +203,60 @@ class Shipper:
         return True
 
     def _deliver_segment(self, transport: Transport, segment: Segment) -> bool:
+        if not self._deliver_lines(transport, segment.records, segment.header):
+            return False
         if segment.torn:
-            self.refused["torn"] += 1
-        return all(self._deliver(transport, batch) for batch in _batches(segment))
+            self._losses.add("torn")
+            self._journal.set_aside(segment.torn)
+        return True
 
-    def _deliver(self, transport: Transport, batch: Sequence[bytes | None]) -> bool:
-        """Deliver a batch, in halves where it is refused as a whole, down to the one event at fault."""
-        events = [event for event in batch if event is not None]
-        self.refused["damaged"] += len(batch) - len(events)
-        if not events:
+    def _deliver_memory(self, transport: Transport) -> bool:
+        lines = self._journal.take_memory()
+        if self._deliver_lines(transport, lines, {}):
             return True
-        outcome = transport.send(events)
+        self._journal.give_back(lines)
+        return False
+
+    def _deliver_lines(self, transport: Transport, lines: Sequence[bytes], header: dict[str, Any]) -> bool:
+        batch: list[bytes] = []
+        size = 0
+        sources = Sources()
+        for line in lines:
+            event = finish(line, header, sources)
+            if event is None:
+                self._losses.add("damaged")
+                self._journal.set_aside(line)
+                continue
+            if batch and (len(batch) >= BATCH_EVENTS or size + len(event) > BATCH_BYTES):
+                if not self._deliver(transport, batch):
+                    return False
+                batch, size = [], 0
+            batch.append(event)
+            size += len(event)
+        return not batch or self._deliver(transport, batch)
+
+    def _deliver(self, transport: Transport, batch: Sequence[bytes]) -> bool:
+        """Deliver a batch, in halves where it is refused as a whole, down to the one event at fault."""
+        outcome = transport.send(batch)
         if outcome.verdict is Verdict.DELIVERED:
-            self._refuse(outcome.rejected)
-            self.delivered += len(events) - len(outcome.rejected)
+            self._failures = 0
+            for index, why in outcome.rejected:
+                self._refuse(batch[index], why)
+            self.delivered += len(batch) - len(outcome.rejected)
             return True
         if outcome.verdict is Verdict.SPLIT:
-            if len(events) == 1:
-                self._refuse([(0, outcome.why)])
+            if len(batch) == 1:
+                self._refuse(batch[0], outcome.why)
                 return True
-            middle = len(events) // 2
-            return self._deliver(transport, events[:middle]) and self._deliver(transport, events[middle:])
+            middle = len(batch) // 2
+            return self._deliver(transport, batch[:middle]) and self._deliver(transport, batch[middle:])
         self._failed(outcome)
         return False
 
-    def _refuse(self, rejected: Sequence[tuple[int, str]]) -> None:
-        for _, why in rejected:
-            self.refused["refused"] += 1
-            logger.warning("the collector does not take an event: %s", why)
+    def _refuse(self, event: bytes, why: str) -> None:
+        self._losses.add("refused")
+        self._journal.set_aside(event)
+        logger.warning("the collector does not take an event, it is set aside in %s: %s", self._journal.directory, why)
 
     def _failed(self, outcome: Outcome) -> None:
         self._failures += 1
@@ -218,36 +265,3 @@ class Shipper:
         most = min(BACKOFF_FIRST * 2 ** min(self._failures, 10), BACKOFF_MOST)
         # Full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"): many clients do not come back at once.
         self._backoff = max(random.uniform(0.05, most), outcome.retry_after or 0.0)  # noqa: S311
-
-
-def _batches(segment: Segment) -> Iterator[list[bytes | None]]:
-    batch: list[bytes | None] = []
-    size = 0
-    for line in segment.records:
-        event = _finish(line, segment.header)
-        length = len(event or b"")
-        if batch and (len(batch) >= BATCH_EVENTS or size + length > BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(event)
-        size += length
-    if batch:
-        yield batch
-
-
-def _finish(line: bytes, header: dict[str, Any]) -> bytes | None:
-    """A journal's line as the collector takes it: with its stack made readable; `None` where it is no event."""
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return None
-    if not isinstance(record, dict):
-        return None
-    captured = record.pop("captured", None)
-    context = record.setdefault("context", {})
-    if captured:
-        stack, context["exceptions"] = render(captured, record.get("created_at", 0.0))
-        record.setdefault("stack", stack)
-    if header:
-        context["process"] = header
-    return json.dumps(record, separators=(",", ":")).encode()

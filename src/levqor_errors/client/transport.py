@@ -44,15 +44,16 @@ class Transport:
 
     Args:
         url: the collector's address.
+        timeout: seconds for each answer.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
         # Imported here: it takes longer than all of this package, and only the shipper's thread needs it.
         import httpx
 
         self._url = f"{url}/api/errors/log"
         self._client: httpx.Client = httpx.Client(
-            timeout=httpx.Timeout(TIMEOUT, connect=CONNECT_TIMEOUT), follow_redirects=False
+            timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT)), follow_redirects=False
         )
         self._passing = (httpx.HTTPError, httpx.StreamError, OSError)
 
@@ -64,20 +65,20 @@ class Transport:
             response = self._client.post(self._url, content=body, headers=headers)
         except self._passing as error:
             return Outcome(Verdict.LATER, why=f"no answer: {type(error).__name__}")
-        return _outcome(response)
+        return _outcome(response, batch)
 
     def close(self) -> None:
         """Let go of the connection."""
         self._client.close()
 
 
-def _outcome(response: httpx.Response) -> Outcome:
+def _outcome(response: httpx.Response, batch: Sequence[bytes]) -> Outcome:
     status = response.status_code
     if status == 200:
         answer = _json_object(response)
         # A proxy's page can be a 200 too; only the collector's own words are a commit.
         if answer.get("ok") is True and isinstance(answer.get("rejected"), list):
-            return Outcome(Verdict.DELIVERED, rejected=_rejected(answer["rejected"]))
+            return Outcome(Verdict.DELIVERED, rejected=_rejected(answer["rejected"], len(batch)))
         return Outcome(Verdict.LATER, why="a 200 that is not a collector's; is the address right?")
     if status in (400, 413, 422):
         return Outcome(Verdict.SPLIT, why=f"status {status}: {_json_object(response).get('error', '')}")
@@ -92,11 +93,11 @@ def _json_object(response: httpx.Response) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _rejected(entries: list[Any]) -> list[tuple[int, str]]:
+def _rejected(entries: list[Any], length: int) -> list[tuple[int, str]]:
     return [
         (entry["index"], str(entry.get("error", "")))
         for entry in entries
-        if isinstance(entry, dict) and isinstance(entry.get("index"), int)
+        if isinstance(entry, dict) and entry.get("index") in range(length)
     ]
 
 

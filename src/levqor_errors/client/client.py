@@ -1,0 +1,247 @@
+"""The client: makes one line of an event and appends it to the journal. Everything before the append is the caller's
+time; everything after it is the shipper's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import platform
+import random
+import socket
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ..config import ClientSettings
+from ..event import SEVERITY_ALIASES, Severity
+from ..ids import uuid7
+from ..limits import STACK_CHARS
+from . import scopes
+from .capture import capture_exception, safe_str
+from .flood import FloodLimit
+from .journal import RANKS, Journal
+from .losses import Losses
+from .options import ClientOptions
+from .shipper import Shipper
+from .snapshot import Snapshot
+from .transport import Transport
+
+logger = logging.getLogger("levqor_errors.client")
+
+#: Set on an exception once it is reported, so that a handler and a middleware do not report it again.
+_MARK: Final = "__levqor_errors_event__"
+
+# ensure_ascii: a lone surrogate becomes an escape, which the collector knows how to read, and no text can hold a
+# newline that would end the line. The default makes sure that no value at all fails here.
+_encode = json.JSONEncoder(separators=(",", ":"), default=safe_str).encode
+
+
+class Client:
+    """One journal, and the shipper that delivers it. A service's calls share one: `api.current_client()`.
+
+    Args:
+        settings: addresses and names.
+        options: what to leave out and what to hide.
+        sink: where lines go instead of the journal; for tests of services.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        options: ClientOptions | None = None,
+        sink: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.options = options = options or ClientOptions()
+        # A directory for each collector: services of one user may report to different ones.
+        spool = settings.spool_dir / hashlib.sha256(settings.url.encode()).hexdigest()[:16]
+        header = {"host": socket.gethostname(), "pid": os.getpid(), "python": platform.python_version()}
+        self.losses = Losses()
+        self.journal = Journal(spool, header, self.losses)
+        self.shipper = Shipper(
+            self.journal, lambda timeout: Transport(settings.url, timeout), self.losses, self._tell_losses
+        )
+        self._sink = sink
+        self._flood = FloodLimit(options.flood_limit) if options.flood_limit else None
+        self._redact = options.redactor.text
+        self._fixed = {
+            name: value
+            for name, value in (("environment", settings.environment), ("release", settings.release))
+            if value is not None
+        }
+        self.recorded = 0
+        self._before_send_failed = False
+
+    def record(
+        self,
+        service: str | None,
+        message: object,
+        severity: str,
+        *,
+        exception: BaseException | None = None,
+        automatic: bool = False,
+        fields: Mapping[str, object] | None = None,
+        extra: Mapping[str, object] | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> str | None:
+        """Append one event to the journal.
+
+        Args:
+            service: its name; `None`: that of the settings.
+            message: what happened.
+            severity: a name of `SEVERITY_ALIASES`; anything else is an error.
+            exception: what was raised.
+            automatic: nobody asked for this very event: leave it out if its exception is reported already.
+            fields: further fields of the event, texts; `None` is not given.
+            extra: the caller's own data, of any shape.
+            context: more of the event's context; must be JSON and without secrets already.
+
+        Returns:
+            The event's id; `None` if it was left out.
+        """
+        level = (SEVERITY_ALIASES.get(severity) or SEVERITY_ALIASES.get(str(severity).lower(), Severity.ERROR)).value
+        if exception is not None and automatic and getattr(exception, _MARK, None) is not None:
+            return None
+        options = self.options
+        if options.sample_rates and random.random() >= options.sample_rates.get(level, 1.0):  # noqa: S311
+            self.losses.add("sampled")
+            return None
+        event_id = uuid7()
+        around = scopes.current()
+        event: dict[str, Any] = {
+            "event_id": event_id,
+            "created_at": time.time(),
+            "service": service or self.settings.service,
+            "severity": level,
+            "message": self._redact(safe_str(message)),
+            **self._fixed,
+        }
+        if around.user_email is not None:
+            event["user_email"] = around.user_email
+        if around.path is not None:
+            event["path_or_screen"] = around.path
+        if fields is not None:
+            for name, value in fields.items():
+                if value is not None:
+                    event[name] = self._redact(safe_str(value, STACK_CHARS))
+        data = dict(context) if context else {}
+        if around is not scopes.NOTHING:
+            _surround(data, around)
+        if exception is not None:
+            snapshot = Snapshot(options.redactor) if options.include_locals else None
+            event["exceptions"] = capture_exception(exception, self._redact, snapshot)
+        if extra:
+            data["extra"] = Snapshot(options.redactor).of(extra)
+        if self._flood is not None and not self._admit(event, data):
+            return None
+        if data:
+            event["context"] = data
+        if options.before_send is not None:
+            changed = self._before_send(event)
+            if changed is None:
+                return None
+            event = changed
+        self._append(event, level)
+        if exception is not None:
+            _mark(exception, event_id)
+        return event_id
+
+    def stats(self) -> dict[str, int]:
+        """What became of this process's events, and of those it delivered for others."""
+        return {
+            "recorded": self.recorded,
+            "delivered": self.shipper.delivered,
+            "waiting_bytes": self.journal.size(),
+            **{f"lost_{reason}": count for reason, count in sorted(self.losses.total().items())},
+        }
+
+    def close(self, timeout: float) -> None:
+        """Deliver what goes out within the time; the rest stays in the journal."""
+        self.shipper.stop(timeout)
+        self.journal.rotate()
+
+    def after_fork(self) -> None:
+        """In a forked child: start over, with nothing of the parent's."""
+        self.losses.after_fork()
+        self.recorded = 0
+        self.journal.after_fork()
+        self.shipper.after_fork()
+
+    def _append(self, event: dict[str, Any], level: str) -> None:
+        line = _encode(event).encode() + b"\n"
+        self.recorded += 1
+        if self._sink is not None:
+            self._sink(line)
+            return
+        self.journal.append(RANKS[level], line)
+        self.shipper.notify()
+
+    def _admit(self, event: dict[str, Any], data: dict[str, Any]) -> bool:
+        """Ask the flood limit; what it left out before is said on the event that goes on."""
+        exceptions = event.get("exceptions")
+        what = exceptions[0]["type"] if exceptions else data.get("message_template") or event["message"]
+        where = exceptions[0]["frames"][-1][:2] if exceptions and exceptions[0]["frames"] else ()
+        kind = (event["service"], what, *where)
+        assert self._flood is not None
+        left_out = self._flood.admit(kind)
+        if left_out is None:
+            self.losses.add("flood")
+            return False
+        if left_out:
+            data["suppressed"] = left_out
+        return True
+
+    def _before_send(self, event: dict[str, Any]) -> dict[str, Any] | None:
+        """The service's own last word. If it fails the event is left out: it may be what takes out secrets."""
+        assert self.options.before_send is not None
+        breadcrumbs = event.get("context", {}).get("breadcrumbs")
+        if breadcrumbs:
+            event["context"]["breadcrumbs"] = [json.loads(crumb) for crumb in breadcrumbs]
+        try:
+            changed = self.options.before_send(event)
+            if changed is None:
+                self.losses.add("before_send")
+            elif not isinstance(changed, dict):
+                raise TypeError(f"it returned {type(changed).__name__}, not a dict or None")
+            return changed
+        except Exception:
+            self.losses.add("before_send_failed")
+            if not self._before_send_failed:
+                self._before_send_failed = True
+                logger.exception("before_send failed, and its event is not sent; further failures are only counted")
+            return None
+
+    def _tell_losses(self, losses: Mapping[str, int]) -> None:
+        """Say on the dashboard, as an event, what was left out or lost."""
+        named = ", ".join(f"{reason}: {count}" for reason, count in sorted(losses.items()))
+        event = {
+            "event_id": uuid7(),
+            "created_at": time.time(),
+            "service": self.settings.service,
+            "severity": "warning",
+            "message": f"the client of this service did not send {sum(losses.values())} events ({named})",
+            "fingerprint": "levqor-errors client losses",
+            **self._fixed,
+            "context": {"losses": dict(losses)},
+        }
+        self.journal.append(RANKS["warning"], _encode(event).encode() + b"\n")
+
+
+def _surround(data: dict[str, Any], around: scopes.Scope) -> None:
+    for name in ("user", "tags", "request"):
+        value = getattr(around, name)
+        if value:
+            data[name] = value
+    if around.breadcrumbs:
+        # Encoded texts, not objects: the shipper opens them up.
+        data["breadcrumbs"] = around.breadcrumbs
+
+
+def _mark(exception: BaseException, event_id: str) -> None:
+    try:
+        setattr(exception, _MARK, event_id)
+    except Exception:  # noqa: BLE001 - an exception with slots, or with a __setattr__ of its own
+        return

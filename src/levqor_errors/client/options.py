@@ -1,0 +1,66 @@
+"""What `init()` can be told besides addresses and names, checked once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ..errors import ConfigError
+from ..event import SEVERITY_ALIASES
+from ..redact import Redactor
+
+BeforeSend: TypeAlias = Callable[[dict[str, Any]], "dict[str, Any] | None"]
+
+
+@dataclass(frozen=True)
+class ClientOptions:
+    """See `api.init` for what each means."""
+
+    before_send: BeforeSend | None = None
+    sample_rates: Mapping[str, float] = field(default_factory=dict)
+    flood_limit: int | None = None
+    include_locals: bool = False
+    redactor: Redactor = field(default_factory=Redactor)
+
+    @classmethod
+    def check(
+        cls,
+        *,
+        before_send: BeforeSend | None = None,
+        sample_rate: float | Mapping[str, float] | None = None,
+        flood_limit: int | None = None,
+        include_locals: bool = False,
+        redact_keys: Iterable[str] = (),
+        redact_patterns: Iterable[str] = (),
+    ) -> ClientOptions:
+        """Options in their checked form.
+
+        Raises:
+            ConfigError: naming the option at fault.
+        """
+        if before_send is not None and not callable(before_send):
+            raise ConfigError("before_send", "must be a function")
+        if flood_limit is not None and (not isinstance(flood_limit, int) or flood_limit < 1):
+            raise ConfigError("flood_limit", "must be a whole number of events a minute, at least 1")
+        try:
+            redactor = Redactor(redact_keys, redact_patterns)
+        except (re.error, TypeError) as error:
+            raise ConfigError("redact_patterns", f"must be regular expressions: {error}") from error
+        return cls(before_send, _rates(sample_rate), flood_limit, bool(include_locals), redactor)
+
+
+def _rates(given: float | Mapping[str, float] | None) -> dict[str, float]:
+    """Rates by severity, only where they are below 1."""
+    if given is None:
+        return {}
+    by_name = given if isinstance(given, Mapping) else dict.fromkeys(SEVERITY_ALIASES, given)
+    rates: dict[str, float] = {}
+    for name, rate in by_name.items():
+        severity = SEVERITY_ALIASES.get(str(name).lower())
+        if severity is None or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
+            raise ConfigError("sample_rate", "must be a number from 0 to 1, or such numbers by severity")
+        if rate < 1:
+            rates[severity.value] = float(rate)
+    return rates
