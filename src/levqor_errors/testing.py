@@ -28,7 +28,7 @@ def capture_events() -> Iterator[list[dict[str, Any]]]:
     events: list[dict[str, Any]] = []
 
     def keep(line: bytes) -> None:
-        finished = finish(line, {}, Sources())
+        finished = finish(line, {}, Sources(before.options.redactor.text))
         assert finished is not None
         events.append(json.loads(finished))
 

@@ -62,7 +62,11 @@ class Client:
         self.losses = Losses()
         self.journal = Journal(spool, header, self.losses)
         self.shipper = Shipper(
-            self.journal, lambda timeout: Transport(settings.url, timeout), self.losses, self._tell_losses
+            self.journal,
+            lambda timeout: Transport(settings.url, timeout),
+            self.losses,
+            self._tell_losses,
+            options.redactor.text,
         )
         self._sink = sink
         self._flood = FloodLimit(options.flood_limit) if options.flood_limit else None

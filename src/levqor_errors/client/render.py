@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import linecache
 import sysconfig
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,10 +51,10 @@ def _frame(frame: Sequence[Any], happened_at: float, sources: Sources) -> dict[s
         result["vars"] = variables[0]
     lines = sources.lines(file, happened_at)
     if 0 < line <= len(lines):
-        result["source"] = _cut(lines[line - 1])
+        result["source"] = sources.shown(lines[line - 1])
         if result["in_app"]:
-            result["before"] = [_cut(text) for text in lines[max(line - 1 - CONTEXT_LINES, 0) : line - 1]]
-            result["after"] = [_cut(text) for text in lines[line : line + CONTEXT_LINES]]
+            result["before"] = [sources.shown(text) for text in lines[max(line - 1 - CONTEXT_LINES, 0) : line - 1]]
+            result["after"] = [sources.shown(text) for text in lines[line : line + CONTEXT_LINES]]
     return result
 
 
@@ -63,14 +63,15 @@ def is_in_app(file: str) -> bool:
     return not (file.startswith(_LIBRARY_PATHS) or any(mark in file for mark in _LIBRARY_MARKS))
 
 
-def _cut(line: str) -> str:
-    return line.rstrip("\n")[:_LINE_CHARS]
-
-
 class Sources:
-    """Source files, read once for a batch of events."""
+    """Source files, read once for a batch of events.
 
-    def __init__(self) -> None:
+    Args:
+        redact: takes out what is written into a source as a literal and should not be.
+    """
+
+    def __init__(self, redact: Callable[[str], str]) -> None:
+        self._redact = redact
         self._files: dict[str, tuple[float, list[str]]] = {}
 
     def lines(self, file: str, happened_at: float) -> list[str]:
@@ -89,6 +90,10 @@ class Sources:
             return 0.0, linecache.getlines(file) if file.startswith("<") else []
         linecache.checkcache(file)
         return changed_at, linecache.getlines(file)
+
+    def shown(self, line: str) -> str:
+        """A source line as it may be sent."""
+        return self._redact(line.rstrip("\n")[:_LINE_CHARS])
 
 
 def _text(exceptions: Sequence[Mapping[str, Any]], index: int, done: set[int]) -> list[str]:

@@ -46,6 +46,7 @@ class Shipper:
         make_transport: how to reach the collector, given the seconds to wait for an answer.
         losses: where events that cannot be delivered are counted.
         tell_losses: appends an event that tells of losses.
+        redact: takes secrets out of source lines.
     """
 
     def __init__(
@@ -54,11 +55,13 @@ class Shipper:
         make_transport: Callable[[float], Transport],
         losses: Losses,
         tell_losses: Callable[[Mapping[str, int]], None],
+        redact: Callable[[str], str],
     ) -> None:
         self._journal = journal
         self._make_transport = make_transport
         self._losses = losses
         self._tell_losses = tell_losses
+        self._redact = redact
         self._reset()
 
     def _reset(self) -> None:
@@ -220,7 +223,7 @@ class Shipper:
     def _deliver_lines(self, transport: Transport, lines: Sequence[bytes], header: dict[str, Any]) -> bool:
         batch: list[bytes] = []
         size = 0
-        sources = Sources()
+        sources = Sources(self._redact)
         for line in lines:
             event = finish(line, header, sources)
             if event is None:
