@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
-
-import platformdirs
+from typing import NamedTuple
 
 from . import limits
 from .errors import ConfigError
-from .event import DEFAULT_SERVICE
+from .severity import DEFAULT_SERVICE
 
 DEFAULT_URL = "http://127.0.0.1:8000"
+DEFAULT_DATABASE = "levqor.db"
 
 
-@dataclass(frozen=True)
-class CollectorSettings:
+class CollectorSettings(NamedTuple):
     """What the collector needs to know.
 
     Attributes:
@@ -31,8 +28,12 @@ class CollectorSettings:
             makes one and keeps it beside the database.
     """
 
-    database_path: str = "levqor.db"
-    internal_secret: str | None = field(default=None, repr=False)
+    database_path: str = DEFAULT_DATABASE
+    internal_secret: str | None = None
+
+    def __repr__(self) -> str:
+        # Without the secret: settings get printed and logged.
+        return f"CollectorSettings(database_path={self.database_path!r})"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> CollectorSettings:
@@ -44,7 +45,7 @@ class CollectorSettings:
         if environ.get("DATABASE_URL"):
             raise ConfigError("DATABASE_URL", "is not supported by this version; leave it unset and use DATABASE_PATH")
         return cls(
-            database_path=environ.get("DATABASE_PATH") or cls.database_path,
+            database_path=environ.get("DATABASE_PATH") or DEFAULT_DATABASE,
             internal_secret=read_secret(environ),
         )
 
@@ -68,8 +69,7 @@ def secret_file(database_path: str) -> Path:
     return Path(f"{database_path}.secret")
 
 
-@dataclass(frozen=True)
-class ClientSettings:
+class ClientSettings(NamedTuple):
     """What the client in a service needs to know.
 
     Attributes:
@@ -80,11 +80,11 @@ class ClientSettings:
         spool_dir: where the journal is kept until it is delivered (`LEVQOR_ERRORS_SPOOL_DIR`).
     """
 
-    url: str = DEFAULT_URL
-    service: str = DEFAULT_SERVICE
-    environment: str | None = None
-    release: str | None = None
-    spool_dir: Path = field(default_factory=lambda: platformdirs.user_state_path("levqor-errors"))
+    url: str
+    service: str
+    environment: str | None
+    release: str | None
+    spool_dir: Path
 
     @classmethod
     def from_env(
@@ -104,12 +104,18 @@ class ClientSettings:
         """
         spool = spool_dir or environ.get("LEVQOR_ERRORS_SPOOL_DIR")
         return cls(
-            url=check_url(url or environ.get("LEVQOR_ERRORS_URL") or cls.url),
-            service=service or environ.get("LEVQOR_ERRORS_SERVICE") or cls.service,
+            url=check_url(url or environ.get("LEVQOR_ERRORS_URL") or DEFAULT_URL),
+            service=service or environ.get("LEVQOR_ERRORS_SERVICE") or DEFAULT_SERVICE,
             environment=environment or environ.get("LEVQOR_ERRORS_ENVIRONMENT") or None,
             release=release or environ.get("LEVQOR_ERRORS_RELEASE") or None,
-            **({"spool_dir": Path(spool)} if spool else {}),
+            spool_dir=Path(spool) if spool else _state_directory(),
         )
+
+
+def _state_directory() -> Path:
+    from platformdirs import user_state_path
+
+    return user_state_path("levqor-errors")
 
 
 def check_url(url: str) -> str:
@@ -118,6 +124,9 @@ def check_url(url: str) -> str:
     Raises:
         ConfigError: when it is no http or https address. The address itself is not told: it may carry a password.
     """
+    # Here and below, not at the top: a service's start is its own, and it pays only for what it uses.
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(url.strip())
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

@@ -14,15 +14,7 @@ from typing import Any, Final, NamedTuple
 from . import ids, instants, limits
 from .clean import clean_object, clean_text
 from .errors import InvalidEventError
-
-
-class Severity(str, Enum):
-    """How bad it is. The dashboard shows them blue, yellow, orange and red; `critical` alerts at once."""
-
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-    CRITICAL = "critical"
+from .severity import DEFAULT_SERVICE, SEVERITY_ALIASES, Severity
 
 
 class Source(str, Enum):
@@ -32,22 +24,7 @@ class Source(str, Enum):
     FRONTEND = "frontend"
 
 
-#: What else senders call the severities: Python's and JavaScript's level names, syslog's, and Sentry's.
-SEVERITY_ALIASES: Final[Mapping[str, Severity]] = {
-    **{severity.value: severity for severity in Severity},
-    "debug": Severity.INFO,
-    "log": Severity.INFO,
-    "notice": Severity.INFO,
-    "warn": Severity.WARNING,
-    "err": Severity.ERROR,
-    "exception": Severity.ERROR,
-    "fatal": Severity.CRITICAL,
-    "alert": Severity.CRITICAL,
-    "emergency": Severity.CRITICAL,
-}
 _SOURCES: Final[Mapping[str, Source]] = {source.value: source for source in Source}
-
-DEFAULT_SERVICE: Final = "unknown"
 
 _FIELDS: Final = frozenset(
     {

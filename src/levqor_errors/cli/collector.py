@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import ipaddress
 from typing import Annotated
 
@@ -27,7 +26,7 @@ def collector(
     """Run the collector: it takes events, keeps them, and shows them."""
     settings = CollectorSettings.from_env()
     if database is not None:
-        settings = dataclasses.replace(settings, database_path=database)
+        settings = settings._replace(database_path=database)
     listener = bind(host, port)
     try:
         app = create_app(settings)

@@ -10,7 +10,7 @@ import typer
 from ..client.client import Client
 from ..config import ClientSettings
 from ..errors import CollectorRefusedError, CollectorUnreachableError
-from ..event import SEVERITY_ALIASES
+from ..severity import SEVERITY_ALIASES
 from .api import URL_HELP
 
 FLUSH_SECONDS = 5.0

@@ -82,7 +82,7 @@ def init(
         )
     except ConfigError as error:
         logger.warning("%s; options keep their defaults", error)
-        options = ClientOptions()
+        options = ClientOptions.check()
     previous = replace_client(Client(settings, options))
     if previous is not None:
         # Without waiting: its thread ends by itself when it has delivered what goes out.

@@ -4,21 +4,18 @@ time; everything after it is the shipper's.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
-import platform
-import random
-import socket
+import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..config import ClientSettings
-from ..event import SEVERITY_ALIASES, Severity
 from ..ids import uuid7
 from ..limits import STACK_CHARS
+from ..severity import SEVERITY_ALIASES, Severity
 from . import scopes
 from .capture import capture_exception, safe_str
 from .flood import FloodLimit
@@ -27,7 +24,9 @@ from .losses import Losses
 from .options import ClientOptions
 from .shipper import Shipper
 from .snapshot import Snapshot
-from .transport import Transport
+
+if TYPE_CHECKING:
+    from .delivery import Delivery
 
 logger = logging.getLogger("levqor_errors.client")
 
@@ -55,19 +54,13 @@ class Client:
         sink: Callable[[bytes], None] | None = None,
     ) -> None:
         self.settings = settings
-        self.options = options = options or ClientOptions()
+        self.options = options = options or ClientOptions.check()
         # A directory for each collector: services of one user may report to different ones.
-        spool = settings.spool_dir / hashlib.sha256(settings.url.encode()).hexdigest()[:16]
-        header = {"host": socket.gethostname(), "pid": os.getpid(), "python": platform.python_version()}
+        spool = settings.spool_dir / _directory_name(settings.url)
+        header = {"host": _host(), "pid": os.getpid(), "python": sys.version.partition(" ")[0]}
         self.losses = Losses()
         self.journal = Journal(spool, header, self.losses)
-        self.shipper = Shipper(
-            self.journal,
-            lambda timeout: Transport(settings.url, timeout),
-            self.losses,
-            self._tell_losses,
-            options.redactor.text,
-        )
+        self.shipper = Shipper(self.journal, self._make_delivery)
         self._sink = sink
         self._flood = FloodLimit(options.flood_limit) if options.flood_limit else None
         self._redact = options.redactor.text
@@ -110,7 +103,7 @@ class Client:
         if exception is not None and automatic and getattr(exception, _MARK, None) is not None:
             return None
         options = self.options
-        if options.sample_rates and random.random() >= options.sample_rates.get(level, 1.0):  # noqa: S311
+        if options.sample_rates and not _drawn(options.sample_rates.get(level, 1.0)):
             self.losses.add("sampled")
             return None
         event_id = uuid7()
@@ -174,6 +167,14 @@ class Client:
         self.journal.after_fork()
         self.shipper.after_fork()
 
+    def _make_delivery(self, timeout: float) -> Delivery:
+        # Imported on the shipper's thread: httpx and what formats stacks take longer to load than all else.
+        from .delivery import Delivery
+        from .transport import Transport
+
+        transport = Transport(self.settings.url, timeout)
+        return Delivery(self.journal, transport, self.losses, self._tell_losses, self.options.redactor.text)
+
     def _append(self, event: dict[str, Any], level: str) -> None:
         line = _encode(event).encode() + b"\n"
         self.recorded += 1
@@ -232,6 +233,28 @@ class Client:
             "context": {"losses": dict(losses)},
         }
         self.journal.append(RANKS["warning"], _encode(event).encode() + b"\n")
+
+
+def _drawn(rate: float) -> bool:
+    import random
+
+    return random.random() < rate  # noqa: S311
+
+
+def _directory_name(url: str) -> str:
+    """A name for an address; hashed, since an address may have a password in it."""
+    # Imported here, as all that an import of this package would make every service wait for.
+    import hashlib
+
+    return hashlib.sha256(url.encode()).hexdigest()[:16]
+
+
+def _host() -> str:
+    if hasattr(os, "uname"):
+        return os.uname().nodename
+    import platform
+
+    return platform.node()
 
 
 def _surround(data: dict[str, Any], around: scopes.Scope) -> None:

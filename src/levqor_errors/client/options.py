@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from ..errors import ConfigError
-from ..event import SEVERITY_ALIASES
 from ..redact import Redactor
+from ..severity import SEVERITY_ALIASES
 
 BeforeSend: TypeAlias = Callable[[dict[str, Any]], "dict[str, Any] | None"]
 
 
-@dataclass(frozen=True)
-class ClientOptions:
+class ClientOptions(NamedTuple):
     """See `api.init` for what each means."""
 
-    before_send: BeforeSend | None = None
-    sample_rates: Mapping[str, float] = field(default_factory=dict)
-    flood_limit: int | None = None
-    include_locals: bool = False
-    redactor: Redactor = field(default_factory=Redactor)
+    before_send: BeforeSend | None
+    sample_rates: Mapping[str, float]
+    flood_limit: int | None
+    include_locals: bool
+    redactor: Redactor
 
     @classmethod
     def check(

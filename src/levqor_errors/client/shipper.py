@@ -1,37 +1,32 @@
-"""The shipper: one background thread that brings the journal to the collector, in batches, until it is empty.
+"""The shipper: one background thread that delivers the journal whenever there is something in it.
 
 It starts with the first event and ends with the process; whatever it has not delivered by then stays in the journal
-for the next process, or for a sibling that lives on.
+for the next process, or for a sibling that lives on. What a pass does is in `delivery.py`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import queue
-import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
-from .journal import Journal, Segment
-from .losses import Losses
-from .render import Sources
-from .transport import TIMEOUT, Outcome, Transport, Verdict
-from .wire import finish
+from .journal import Journal
 
-logger = logging.getLogger("levqor_errors.client")
+if TYPE_CHECKING:
+    from .delivery import Delivery
 
 #: Seconds to wait for more events after the first, so that they go out together.
 LINGER: Final = 0.2
 #: Seconds between looks for segments of processes that have died.
 SCAN_EVERY: Final = 10.0
-BATCH_EVENTS: Final = 500
-BATCH_BYTES: Final = 1024 * 1024
-BACKOFF_FIRST: Final = 0.5
-BACKOFF_MOST: Final = 60.0
+#: Seconds between tries while somebody waits in `flush`.
+FLUSH_RETRY: Final = 0.5
+#: Seconds for an answer. The collector answers within its own lock wait, five seconds, plus a commit.
+ANSWER_TIMEOUT: Final = 10.0
 
 
 class _Stop:
@@ -39,29 +34,16 @@ class _Stop:
 
 
 class Shipper:
-    """Delivers a journal.
+    """Decides when the journal is delivered.
 
     Args:
         journal: what to deliver.
-        make_transport: how to reach the collector, given the seconds to wait for an answer.
-        losses: where events that cannot be delivered are counted.
-        tell_losses: appends an event that tells of losses.
-        redact: takes secrets out of source lines.
+        make_delivery: how, given the seconds to wait for an answer; called on the shipper's thread.
     """
 
-    def __init__(
-        self,
-        journal: Journal,
-        make_transport: Callable[[float], Transport],
-        losses: Losses,
-        tell_losses: Callable[[Mapping[str, int]], None],
-        redact: Callable[[str], str],
-    ) -> None:
+    def __init__(self, journal: Journal, make_delivery: Callable[[float], Delivery]) -> None:
         self._journal = journal
-        self._make_transport = make_transport
-        self._losses = losses
-        self._tell_losses = tell_losses
-        self._redact = redact
+        self._make_delivery = make_delivery
         self._reset()
 
     def _reset(self) -> None:
@@ -72,9 +54,12 @@ class Shipper:
         self._idle = False
         self._stopping = False
         self._flushes: list[threading.Event] = []
-        self._failures = 0
-        self._backoff = 0.0
-        self.delivered = 0
+        self._delivery: Delivery | None = None
+
+    @property
+    def delivered(self) -> int:
+        """How many events the collector has committed."""
+        return self._delivery.delivered if self._delivery is not None else 0
 
     def after_fork(self) -> None:
         """In a forked child: there is no thread here, and the parent's wishes are the parent's."""
@@ -120,32 +105,34 @@ class Shipper:
 
     def _stop_with_process(self) -> None:
         """Children of multiprocessing end without atexit, but not without their finalizers."""
-        multiprocessing = sys.modules.get("multiprocessing.util")
+        util = sys.modules.get("multiprocessing.util")
         process = sys.modules.get("multiprocessing.process")
-        if multiprocessing is not None and process is not None and process.parent_process() is not None:
-            multiprocessing.Finalize(None, self.stop, args=(1.5,), exitpriority=0)
+        if util is not None and process is not None and process.parent_process() is not None:
+            util.Finalize(None, self.stop, args=(1.5,), exitpriority=0)
 
-    def _run(self, timeout: float = TIMEOUT) -> None:
-        transport = self._make_transport(timeout)
+    def _run(self, timeout: float = ANSWER_TIMEOUT) -> None:
+        delivery = self._delivery = self._make_delivery(timeout)
         try:
             while True:
                 if not self._stopping and not self._flushes:
                     self._hear(LINGER)
-                complete = self._deliver_all(transport)
+                stopping = self._stopping
+                complete = delivery.run(final=stopping)
                 self._hear_waiting()
                 if complete and not self._journal.has_events():
                     self._flushed()
-                if self._stopping:
+                if stopping:
                     return
-                self._rest(complete)
+                if not self._stopping:
+                    self._rest(delivery, complete)
         finally:
-            transport.close()
+            delivery.close()
 
-    def _rest(self, complete: bool) -> None:
+    def _rest(self, delivery: Delivery, complete: bool) -> None:
         """Sleep until there is something to do: an event, a wish, the end of a backoff, or time to look around."""
         if self._flushes:
-            # Somebody waits: a new try soon, though not at once.
-            self._hear(0 if complete else BACKOFF_FIRST)
+            if not complete:
+                self._hear_out(FLUSH_RETRY)
         elif complete:
             self._idle = True
             # Appended between the last delivery and the line above: its notify() found us busy.
@@ -153,18 +140,20 @@ class Shipper:
                 self._hear(SCAN_EVERY)
             self._idle = False
         else:
-            self._hear(self._backoff)
+            self._hear_out(delivery.backoff)
 
     def _hear(self, seconds: float) -> None:
-        """Wait for a wish. Waiting out a backoff ends early only for a flush or a stop, not for each new event."""
+        """Wait for an event or a wish."""
+        with contextlib.suppress(queue.Empty):
+            self._note(self._wishes.get(timeout=seconds))
+
+    def _hear_out(self, seconds: float) -> None:
+        """Wait out a backoff; it ends early for a flush or a stop, not for each new event."""
         end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            try:
-                wish = self._wishes.get(timeout=left)
-            except queue.Empty:
-                return
-            if self._note(wish) or self._failures == 0:
-                return
+        with contextlib.suppress(queue.Empty):
+            while (left := end - time.monotonic()) > 0:
+                if self._note(self._wishes.get(timeout=left)):
+                    return
 
     def _hear_waiting(self) -> None:
         with contextlib.suppress(queue.Empty):
@@ -180,91 +169,3 @@ class Shipper:
         for done in self._flushes:
             done.set()
         self._flushes.clear()
-
-    def _deliver_all(self, transport: Transport) -> bool:
-        """First what is closed already, then, if the collector takes that, what this process has open. While it takes
-        nothing the open segments stay open, so that a long outage leaves few files and not many."""
-        if not self._deliver_closed(transport):
-            return False
-        losses = self._losses.due(final=self._stopping)
-        if losses is not None:
-            self._tell_losses(losses)
-        if not self._journal.has_events():
-            return True
-        self._journal.rotate()
-        return self._deliver_memory(transport) and self._deliver_closed(transport)
-
-    def _deliver_closed(self, transport: Transport) -> bool:
-        for path in self._journal.closed():
-            segment = self._journal.take(path)
-            if segment is None:
-                continue
-            if not self._deliver_segment(transport, segment):
-                segment.release()
-                return False
-            segment.remove()
-        return True
-
-    def _deliver_segment(self, transport: Transport, segment: Segment) -> bool:
-        if not self._deliver_lines(transport, segment.records, segment.header):
-            return False
-        if segment.torn:
-            self._losses.add("torn")
-            self._journal.set_aside(segment.torn)
-        return True
-
-    def _deliver_memory(self, transport: Transport) -> bool:
-        lines = self._journal.take_memory()
-        if self._deliver_lines(transport, lines, {}):
-            return True
-        self._journal.give_back(lines)
-        return False
-
-    def _deliver_lines(self, transport: Transport, lines: Sequence[bytes], header: dict[str, Any]) -> bool:
-        batch: list[bytes] = []
-        size = 0
-        sources = Sources(self._redact)
-        for line in lines:
-            event = finish(line, header, sources)
-            if event is None:
-                self._losses.add("damaged")
-                self._journal.set_aside(line)
-                continue
-            if batch and (len(batch) >= BATCH_EVENTS or size + len(event) > BATCH_BYTES):
-                if not self._deliver(transport, batch):
-                    return False
-                batch, size = [], 0
-            batch.append(event)
-            size += len(event)
-        return not batch or self._deliver(transport, batch)
-
-    def _deliver(self, transport: Transport, batch: Sequence[bytes]) -> bool:
-        """Deliver a batch, in halves where it is refused as a whole, down to the one event at fault."""
-        outcome = transport.send(batch)
-        if outcome.verdict is Verdict.DELIVERED:
-            self._failures = 0
-            for index, why in outcome.rejected:
-                self._refuse(batch[index], why)
-            self.delivered += len(batch) - len(outcome.rejected)
-            return True
-        if outcome.verdict is Verdict.SPLIT:
-            if len(batch) == 1:
-                self._refuse(batch[0], outcome.why)
-                return True
-            middle = len(batch) // 2
-            return self._deliver(transport, batch[:middle]) and self._deliver(transport, batch[middle:])
-        self._failed(outcome)
-        return False
-
-    def _refuse(self, event: bytes, why: str) -> None:
-        self._losses.add("refused")
-        self._journal.set_aside(event)
-        logger.warning("the collector does not take an event, it is set aside in %s: %s", self._journal.directory, why)
-
-    def _failed(self, outcome: Outcome) -> None:
-        self._failures += 1
-        if self._failures == 1:
-            logger.warning("the collector does not take events now, they wait in the journal: %s", outcome.why)
-        most = min(BACKOFF_FIRST * 2 ** min(self._failures, 10), BACKOFF_MOST)
-        # Full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"): many clients do not come back at once.
-        self._backoff = max(random.uniform(0.05, most), outcome.retry_after or 0.0)  # noqa: S311

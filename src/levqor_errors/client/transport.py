@@ -5,13 +5,11 @@ from __future__ import annotations
 import gzip
 from collections.abc import Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    import httpx
+import httpx
 
-#: Seconds. The collector answers within its own lock wait, five seconds, plus a commit.
-TIMEOUT = 10.0
+#: Seconds.
 CONNECT_TIMEOUT = 3.0
 #: A server's wish is heard up to this many seconds.
 RETRY_AFTER_MOST = 300.0
@@ -47,10 +45,7 @@ class Transport:
         timeout: seconds for each answer.
     """
 
-    def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
-        # Imported here: it takes longer than all of this package, and only the shipper's thread needs it.
-        import httpx
-
+    def __init__(self, url: str, timeout: float) -> None:
         self._url = f"{url}/api/errors/log"
         self._client: httpx.Client = httpx.Client(
             timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT)), follow_redirects=False

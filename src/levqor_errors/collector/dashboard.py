@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from ..errors import RequestRefusedError, StorageUnavailableError
-from ..event import Severity, Source
+from ..event import Source
+from ..severity import Severity
 from ..storage import Filters, Storage
 from .answers import error_status
 from .login import HOME

@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import limits
-from ..event import SEVERITY_ALIASES, Severity, Source
+from ..event import Source
+from ..severity import SEVERITY_ALIASES, Severity
 from ..version import VERSION
 from .answers import JsonResponse
 

@@ -10,7 +10,8 @@ from starlette.responses import Response
 from .. import instants, limits
 from ..clean import clean_text
 from ..errors import RequestRefusedError, StorageUnavailableError
-from ..event import SEVERITY_ALIASES, Source
+from ..event import Source
+from ..severity import SEVERITY_ALIASES
 from ..storage import Filters, Storage
 from .answers import JsonResponse, error_response
 

@@ -13,7 +13,8 @@ import orjson
 from sqlite_utils import Database
 
 from .. import instants, limits
-from ..event import Severity, Source
+from ..event import Source
+from ..severity import Severity
 from .base import Filters, Page
 
 #: What a page shows of each event: all but the context, which can be large.
