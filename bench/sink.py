@@ -1,5 +1,5 @@
-"""A sink for both SDKs: takes what they send, counts distinct events, and says so at `/count`. Run as a process of its own,
-so that its work is not on anybody's clock.
+"""A sink for both SDKs: takes what they send, counts distinct events, and says so at `/count`. Run as a process of its
+own, so that its work is not on anybody's clock.
 
     python bench/sink.py            prints its port
 """

@@ -33,6 +33,14 @@ class _Stop:
     """Asks the thread to try once more and end."""
 
 
+class _Flush:
+    """Asks the thread to hurry, until it is done or nobody waits any more."""
+
+    def __init__(self, timeout: float) -> None:
+        self.done = threading.Event()
+        self.until = time.monotonic() + timeout
+
+
 class Shipper:
     """Decides when the journal is delivered.
 
@@ -50,10 +58,10 @@ class Shipper:
         self._thread: threading.Thread | None = None
         self._start_lock = threading.RLock()
         # SimpleQueue.put is re-entrant, unlike Queue.put and Event.set: an event may be logged from a signal handler.
-        self._wishes: queue.SimpleQueue[threading.Event | _Stop | None] = queue.SimpleQueue()
+        self._wishes: queue.SimpleQueue[_Flush | _Stop | None] = queue.SimpleQueue()
         self._idle = False
         self._stopping = False
-        self._flushes: list[threading.Event] = []
+        self._flushes: list[_Flush] = []
         self._delivery: Delivery | None = None
 
     @property
@@ -77,9 +85,9 @@ class Shipper:
         """Wait until all that was appended before is delivered or set aside, or the time is over."""
         if not self._start():
             return False
-        done = threading.Event()
-        self._wishes.put(done)
-        return done.wait(timeout)
+        wish = _Flush(timeout)
+        self._wishes.put(wish)
+        return wish.done.wait(timeout)
 
     def stop(self, timeout: float) -> None:
         """Deliver what goes out at once, and end; what does not stays in the journal."""
@@ -130,6 +138,7 @@ class Shipper:
 
     def _rest(self, delivery: Delivery, complete: bool) -> None:
         """Sleep until there is something to do: an event, a wish, the end of a backoff, or time to look around."""
+        self._flushes = [wish for wish in self._flushes if time.monotonic() < wish.until]
         if self._flushes:
             if not complete:
                 self._hear_out(FLUSH_RETRY)
@@ -160,12 +169,12 @@ class Shipper:
             while True:
                 self._note(self._wishes.get_nowait())
 
-    def _note(self, wish: threading.Event | _Stop | None) -> bool:
-        if isinstance(wish, threading.Event):
+    def _note(self, wish: _Flush | _Stop | None) -> bool:
+        if isinstance(wish, _Flush):
             self._flushes.append(wish)
         return wish is not None
 
     def _flushed(self) -> None:
-        for done in self._flushes:
-            done.set()
+        for wish in self._flushes:
+            wish.done.set()
         self._flushes.clear()
