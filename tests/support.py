@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import select
 import signal
 import sqlite3
 import subprocess
@@ -45,22 +44,22 @@ class CollectorProcess:
             env=environ,
         )
         self.output = ""
-        self.url = self._wait_for(r"Collector +(http://\S+)")
-        self.port = int(self.url.rpartition(":")[2])
-        self.link = self._wait_for(r"Sign in +(http://\S+)")
-        # Read on, so that the collector never waits for a full pipe.
+        # All of the reading is done there, so that the collector never waits for a full pipe.
         threading.Thread(target=self._drain, daemon=True).start()
-        wait_until(self._answers)
+        try:
+            self.url = self._wait_for(r"Collector +(http://\S+)")
+            self.port = int(self.url.rpartition(":")[2])
+            self.link = self._wait_for(r"Sign in +(http://\S+)")
+            wait_until(self._answers)
+        except BaseException:
+            self.close()
+            raise
 
     def _wait_for(self, pattern: str) -> str:
-        stdout = self.process.stdout
-        assert stdout is not None
-        deadline = time.monotonic() + 30
-        while (found := re.search(pattern + r"\n", self.output)) is None:
-            assert select.select([stdout], [], [], deadline - time.monotonic())[0], f"no {pattern}: {self.output}"
-            line = stdout.readline()
-            assert line, f"the collector ended: {self.output}"
-            self.output += line
+        line = re.compile(pattern + r"\n")
+        wait_until(lambda: line.search(self.output) or self.process.poll() is not None)
+        found = line.search(self.output)
+        assert found is not None, f"no {pattern}: {self.output}"
         return found.group(1)
 
     def _drain(self) -> None:

@@ -97,6 +97,13 @@ def test_one_event_comes_with_its_context_and_issue(api: httpx.Client) -> None:
     assert api.get("/api/errors/999").status_code == 404
 
 
+def test_a_search_for_an_event_id_finds_that_event(filled: httpx.Client) -> None:
+    event_id = filled.get(RECENT).json()["errors"][2]["event_id"]
+    for q in (event_id, event_id.upper(), event_id.replace("-", "")):
+        assert [event["event_id"] for event in filled.get(RECENT, params={"q": q}).json()["errors"]] == [event_id]
+        assert filled.get(STATS, params={"q": q}).json()["total"] == 1
+
+
 def test_statistics_are_exact_and_complete(filled: httpx.Client) -> None:
     stats = filled.get(STATS).json()
     assert stats["total"] == 4

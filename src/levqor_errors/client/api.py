@@ -146,6 +146,8 @@ def log_exception(
 ) -> str | None:
     """Report an exception: the given one, or the one being handled. Never raises.
 
+    One that is reported already, by a middleware or a logging handler, is not reported again unless there is a message.
+
     Args:
         exc: the exception.
         service: the service's name; `None`: that of `init`.
@@ -157,7 +159,8 @@ def log_exception(
         extra: as for `log_error`.
 
     Returns:
-        The event's id; `None` if there was no exception, or it was left out or could not be taken.
+        The event's id, or that of the event it was reported by before; `None` if there was no exception, or it was
+        left out or could not be taken.
     """
     try:
         exception = exc if exc is not None else sys.exc_info()[1]
@@ -169,6 +172,7 @@ def log_exception(
             describe(exception) if message is None else message,
             severity,
             exception=exception,
+            automatic=message is None,
             fields={"user_email": user_email, "path_or_screen": path, "fingerprint": fingerprint},
             extra=extra,
         )

@@ -91,17 +91,19 @@ class Client:
             message: what happened.
             severity: a name of `SEVERITY_ALIASES`; anything else is an error.
             exception: what was raised.
-            automatic: nobody asked for this very event: leave it out if its exception is reported already.
+            automatic: the exception is what matters: if it is reported already, that event stands for this one.
             fields: further fields of the event, texts; `None` is not given.
             extra: the caller's own data, of any shape.
             context: more of the event's context; must be JSON and without secrets already.
 
         Returns:
-            The event's id; `None` if it was left out.
+            The event's id, or that of the event that stands for it; `None` if it was left out.
         """
         level = (SEVERITY_ALIASES.get(severity) or SEVERITY_ALIASES.get(str(severity).lower(), Severity.ERROR)).value
-        if exception is not None and automatic and getattr(exception, _MARK, None) is not None:
-            return None
+        if exception is not None and automatic:
+            reported = getattr(exception, _MARK, None)
+            if isinstance(reported, str):
+                return reported
         options = self.options
         if options.sample_rates and not _drawn(options.sample_rates.get(level, 1.0)):
             self.losses.add("sampled")

@@ -11,6 +11,7 @@ from .. import instants, limits
 from ..clean import clean_text
 from ..errors import RequestRefusedError, StorageUnavailableError
 from ..event import Source
+from ..ids import canonical_uuid
 from ..severity import SEVERITY_ALIASES
 from ..storage import Filters, Storage
 from .answers import JsonResponse, error_response
@@ -72,13 +73,17 @@ def read_filters(params: QueryParams) -> Filters:
     source = _text(params, "source", 20)
     if source is not None and source not in {member.value for member in Source}:
         raise RequestRefusedError(400, "source must be backend or frontend")
+    # Somebody who quotes an error quotes its id.
+    q = _text(params, "q", limits.SEARCH_CHARS)
+    event_id = canonical_uuid(q) if q else None
     return Filters(
         severity=_severities(params),
         source=source,
         service=_text(params, "service", limits.SERVICE_CHARS),
         environment=_text(params, "environment", limits.ENVIRONMENT_CHARS),
         release=_text(params, "release", limits.RELEASE_CHARS),
-        q=_text(params, "q", limits.SEARCH_CHARS),
+        event_id=event_id,
+        q=None if event_id else q,
         since=_instant(params, "since"),
         until=_instant(params, "until"),
     )

@@ -45,5 +45,7 @@ class ErrorMiddleware:
             try:
                 await self._app(scope, receive, send)
             except Exception as error:
-                report(error, service=self._service)
+                # Someone who closes a tab is no error of the service's; by name, since it is Starlette's own class.
+                if type(error).__name__ != "ClientDisconnect":
+                    report(error, service=self._service)
                 raise

@@ -43,6 +43,7 @@ class Filters:
     service: str | None = None
     environment: str | None = None
     release: str | None = None
+    event_id: str | None = None
     q: str | None = None
     since: str | None = None
     until: str | None = None

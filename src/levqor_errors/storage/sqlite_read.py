@@ -119,7 +119,7 @@ def _where(db: Database, filters: Filters) -> tuple[list[str], list[Any]]:
     """Conditions on `error_events e`, and on `error_events_fts f` where there is a search."""
     where: list[str] = []
     values: list[Any] = []
-    for column in ("source", "service", "environment", "release"):
+    for column in ("source", "service", "environment", "release", "event_id"):
         value = getattr(filters, column)
         if value is not None:
             where.append(f"e.{column} = ?")
@@ -141,7 +141,7 @@ def _where(db: Database, filters: Filters) -> tuple[list[str], list[Any]]:
 
 def _counted(db: Database, filters: Filters) -> tuple[str, list[Any]]:
     """A common table expression `counted (hour, service, source, severity, n)` of all that match, and its values."""
-    if filters.environment is not None or filters.release is not None or filters.q is not None:
+    if any(value is not None for value in (filters.environment, filters.release, filters.event_id, filters.q)):
         return _counted_rows(db, filters)
     where: list[str] = []
     values: list[Any] = []
