@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import Any, Final
 
 from . import limits
@@ -24,15 +24,22 @@ def clean_text(text: str, most: int) -> str:
     """
     length = len(text)
     if length > most:
-        mark = f" … {length - most} characters cut … "
-        # The mark takes room too, so what it reports has to count that.
-        mark = f" … {length - most + len(mark)} characters cut … "
+        mark = _cut_mark(length - most)
         keep = max(most - len(mark), 0)
         head = (keep + 1) // 2
         text = (text[:head] + mark + text[length - (keep - head) :])[:most]
     if text.isascii() and "\x00" not in text:
         return text
     return _UNSTORABLE.sub(_REPLACEMENT, text)
+
+
+def _cut_mark(excess: int) -> str:
+    """What stands where so many characters were too many. It takes room too, and reports what had to go for it as well;
+    that number may be a digit longer, and take more room again."""
+    mark = ""
+    while len(longer := f" … {excess + len(mark)} characters cut … ") != len(mark):
+        mark = longer
+    return longer
 
 
 def clean_object(value: Mapping[str, object]) -> dict[str, Any]:
@@ -58,7 +65,8 @@ class _Cleaner:
             if -limits.INTEGER_MAX <= value <= limits.INTEGER_MAX:
                 return int(value)
             # str() of a huge integer raises past 4,300 digits, and takes quadratic time before that.
-            return str(value) if value.bit_length() < 4096 else f"… an integer of {value.bit_length()} bits …"
+            bits = value.bit_length()
+            return self.text(str(value) if bits < 4096 else f"… an integer of {bits} bits …", limits.CONTEXT_TEXT_CHARS)
         if isinstance(value, float):
             return float(value) if math.isfinite(value) else str(float(value))
         if isinstance(value, Mapping):
@@ -78,8 +86,9 @@ class _Cleaner:
         if depth >= limits.CONTEXT_DEPTH:
             return f"… {len(value)} entries, too deep …"
         result: dict[str, Any] = {}
+        most = _room(value)
         for key, item in value.items():
-            if self.nodes <= 0 or self.chars <= 0 or len(result) >= limits.CONTEXT_BREADTH:
+            if self.nodes <= 0 or self.chars <= 0 or len(result) >= most:
                 result["…"] = f"{len(value) - len(result)} more entries cut"
                 break
             name = key if isinstance(key, str) else str(key)
@@ -90,9 +99,15 @@ class _Cleaner:
         if depth >= limits.CONTEXT_DEPTH:
             return f"… {len(value)} items, too deep …"
         result: list[Any] = []
+        most = _room(value)
         for item in value:
-            if self.nodes <= 0 or self.chars <= 0 or len(result) >= limits.CONTEXT_BREADTH:
+            if self.nodes <= 0 or self.chars <= 0 or len(result) >= most:
                 result.append(f"… {len(value) - len(result)} more items cut …")
                 break
             result.append(self.clean(item, depth + 1))
         return result
+
+
+def _room(value: Sized) -> int:
+    """How many entries are kept. Where some are cut the mark is one of them, so that cleaning again changes nothing."""
+    return limits.CONTEXT_BREADTH if len(value) <= limits.CONTEXT_BREADTH else limits.CONTEXT_BREADTH - 1

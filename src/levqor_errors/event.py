@@ -82,7 +82,7 @@ def normalize(raw: object, *, received_at: datetime) -> ErrorEvent:
     return ErrorEvent(
         created_at=_created_at(get("created_at"), received_at, context),
         source=_source(get("source")),
-        service=_text(get, "service", limits.SERVICE_CHARS) or DEFAULT_SERVICE,
+        service=_name(get, "service", limits.SERVICE_CHARS) or DEFAULT_SERVICE,
         path_or_screen=_text(get, "path_or_screen", limits.PATH_CHARS),
         user_email=_text(get, "user_email", limits.EMAIL_CHARS),
         severity=_severity(get("severity")),
@@ -90,8 +90,8 @@ def normalize(raw: object, *, received_at: datetime) -> ErrorEvent:
         stack=_text(get, "stack", limits.STACK_CHARS),
         event_id=ids.uuid7() if sent_id is None else _event_id(sent_id),
         received_at=instants.to_text(received_at),
-        environment=_text(get, "environment", limits.ENVIRONMENT_CHARS),
-        release=_text(get, "release", limits.RELEASE_CHARS),
+        environment=_name(get, "environment", limits.ENVIRONMENT_CHARS),
+        release=_name(get, "release", limits.RELEASE_CHARS),
         context=context,
         fingerprint=_fingerprint(get("fingerprint")),
         sender_id=sent_id is not None,
@@ -108,6 +108,12 @@ def _text(get: Callable[[str], object], field: str, most: int) -> str | None:
     if not value or value.isspace():
         return None
     return clean_text(value, most)
+
+
+def _name(get: Callable[[str], object], field: str, most: int) -> str | None:
+    """A text that one filters by: spaces around it make no other name."""
+    text = _text(get, field, most)
+    return text if text is None else text.strip()
 
 
 def _severity(value: object) -> Severity:
@@ -170,6 +176,9 @@ def _fingerprint(value: object) -> tuple[str, ...]:
         raise InvalidEventError("fingerprint", "must be a string or a list of strings")
     if len(parts) > limits.FINGERPRINT_PARTS:
         raise InvalidEventError("fingerprint", f"must have at most {limits.FINGERPRINT_PARTS} parts")
+    # Blank is the same as not given, here as in every field; it would make one issue of all that a service sends.
+    if not any(part.strip() for part in parts):
+        return ()
     return tuple(clean_text(part, limits.FINGERPRINT_CHARS) for part in parts)
 
 

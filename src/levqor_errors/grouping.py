@@ -28,13 +28,15 @@ _EXCEPTIONS: Final = 10
 #: first. Each pattern is linear in the message's length (no nested repeats), for anyone may send a message.
 _VARIABLE: Final = re.compile(
     r"""
-      (?P<uuid>   \b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b )
+      (?P<uuid>   (?<![^\W_])[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b )
     | (?P<time>   \b\d{4}-\d\d-\d\d(?:[T\ ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)? )
     | (?P<email>  \b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8} )
     | (?P<ip>     \b\d{1,3}(?:\.\d{1,3}){3}\b )
+    | (?P<ipv6>   (?<![\w:.])(?=[0-9a-fA-F:]{0,38}:[0-9a-fA-F]{0,4}:)
+                  [0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}(?![\w:]) )
     | (?P<quoted> "[^"\n]{1,200}" | (?<!\w)'[^'\n]{1,200}'(?!\w) | `[^`\n]{1,200}` )
-    | (?P<hex>    \b0[xX][0-9a-fA-F]+\b | \b(?=[a-fA-F]{0,63}\d)[0-9a-fA-F]{8,64}\b )
-    | (?P<number> [+-]?\b\d+(?:[.,]\d+)* | (?<=[A-Za-z_])\d+ )
+    | (?P<hex>    \b0[xX][0-9a-fA-F]+\b | \b(?=[a-fA-F]{0,63}\d)(?=\d{0,63}[a-fA-F])[0-9a-fA-F]{8,64}\b )
+    | (?P<number> [+-]?\b\d+(?:[.,]\d+)* | (?<=[^\W\d])\d+ )
     """,
     re.VERBOSE,
 )

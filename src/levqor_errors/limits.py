@@ -42,7 +42,10 @@ CLOCK_AHEAD_SECONDS: Final = 5 * 60
 # -- a request ----------------------------------------------------------------------------------------------------
 BODY_BYTES: Final = 2 * 1024 * 1024
 #: After gzip. Ordinary batches of events compress about eight to one.
-INFLATED_BYTES: Final = 16 * 1024 * 1024
+INFLATED_BYTES: Final = 8 * 1024 * 1024
+#: Values of a body, by its braces, brackets and commas, counted before it is decoded: a gzip body of 16 KB can hold
+#: millions of `{}`, of which each becomes an object of 64 bytes or more.
+BODY_VALUES: Final = 400_000
 BATCH_EVENTS: Final = 1_000
 SECRET_BYTES: Final = 1_024
 

@@ -68,13 +68,12 @@ def create_app(settings: CollectorSettings | None = None) -> Starlette:
         await run_in_threadpool(collector.close)
 
     app = Starlette(
-        routes=[
-            *_public(collector),
-            Mount("/", OwnerOnly(Router(_owner(collector), redirect_slashes=False), collector.auth)),
-        ],
+        routes=_public(collector),
         exception_handlers={HTTPException: _http_error, Exception: _internal_error},
         lifespan=lifespan,
     )
+    # What no public route takes. As the default, and not as a route: no path, however odd, can pass it by.
+    app.router.default = OwnerOnly(Router(_owner(collector), redirect_slashes=False), collector.auth)
     # A redirect to a path with or without a slash would be built from the Host header, which anyone may forge.
     app.router.redirect_slashes = False
     app.state.collector = collector

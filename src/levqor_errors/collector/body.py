@@ -98,6 +98,8 @@ def decode(body: bytes, content_type: bytes) -> Decoded:
     Raises:
         RequestRefusedError: 400 when it is not JSON, 413 for too many events.
     """
+    if body.count(b",") + body.count(b"{") + body.count(b"[") + body.count(b"\n") > limits.BODY_VALUES:
+        raise RequestRefusedError(413, f"the body must have at most {limits.BODY_VALUES} values; send smaller batches")
     if content_type.partition(b";")[0].strip().lower() in _NDJSON:
         lines = [line for line in body.split(b"\n") if line.strip()]
         _check_count(len(lines))

@@ -5,8 +5,9 @@ Body -> gate (`event.normalize`) -> grouping -> writer -> answer. A bare ASGI en
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
@@ -18,6 +19,8 @@ from ..storage import NewEvent
 from .answers import error_status, send_json
 from .body import Decoded, decode, read_body
 from .writer import Writer
+
+_TURN: Final = 50
 
 
 class Ingest:
@@ -59,6 +62,9 @@ class Ingest:
         events: list[NewEvent] = []
         indexes: list[int] = []
         for index, raw in enumerate(decoded.events):
+            if index % _TURN == _TURN - 1:
+                # Other requests get their turn while a large batch goes through the gate.
+                await asyncio.sleep(0)
             try:
                 if isinstance(raw, InvalidEventError):
                     raise raw

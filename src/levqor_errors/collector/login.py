@@ -43,10 +43,12 @@ class Login:
         """POST /login with the secret."""
         if not same_origin(request):
             return page(request, "login.html", 403, target=HOME, why="That form came from another site.")
+        fields = parse_qs((await _read_form(request)).decode("utf-8", "replace"))
+        # Nothing is awaited from here to the guess: a sender who holds back many bodies would pass the question many
+        # times before the first guess is counted.
         address = client_address(request)
         if wait := self._auth.wait(address):
             return too_many_guesses(wait)
-        fields = parse_qs((await _read_form(request)).decode("utf-8", "replace"))
         target = _target(fields.get("next", [HOME])[0])
         if self._auth.knows_secret(fields.get("secret", [""])[0].strip().encode(errors="replace"), address):
             return await self._signed_in(request, target)

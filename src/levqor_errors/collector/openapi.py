@@ -209,9 +209,7 @@ _FILTERS: Final = [
     _query("service", {"type": "string", "maxLength": limits.SERVICE_CHARS}, "The service's name."),
     _query("environment", {"type": "string", "maxLength": limits.ENVIRONMENT_CHARS}, "The environment's name."),
     _query("release", {"type": "string", "maxLength": limits.RELEASE_CHARS}, "The release."),
-    _query(
-        "q", {"type": "string", "maxLength": limits.SEARCH_CHARS}, "Words of message or stack, or an event_id."
-    ),
+    _query("q", {"type": "string", "maxLength": limits.SEARCH_CHARS}, "Words of message or stack, or an event_id."),
     _query("since", {"type": "string", "format": "date-time"}, "Received at this time or later."),
     _query("until", {"type": "string", "format": "date-time"}, "Received before this time."),
 ]

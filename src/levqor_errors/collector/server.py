@@ -68,10 +68,12 @@ def serve(app: Starlette, listener: socket.socket) -> None:
         ws="none",
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-    # uvicorn raises the signal again after its orderly end, which would make the exit status 143; this takes it.
+    server = uvicorn.Server(config)
+    # uvicorn raises the signal again after its orderly end, which would make the exit status 143; this takes it, and
+    # one that comes before uvicorn listens for signals.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, server.handle_exit)
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
     finally:
         listener.close()

@@ -40,7 +40,7 @@ class Throttle:
     def wrong(self, address: str) -> None:
         """Note a wrong guess."""
         key = _network(address)
-        self._buckets[key] = (self._tokens(key) - 1, self._clock())
+        self._buckets[key] = (max(self._tokens(key) - 1, 0.0), self._clock())
         self._buckets.move_to_end(key)
         if len(self._buckets) > ADDRESSES:
             self._buckets.popitem(last=False)

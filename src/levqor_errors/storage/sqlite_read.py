@@ -35,7 +35,7 @@ _HOURLY_DAYS: Final = 14
 
 def recent(db: Database, filters: Filters, *, limit: int, before: int | None) -> Page:
     """A page of events by id, the newest first."""
-    where, values = _where(db, filters)
+    where, values = _where(filters)
     if before is not None:
         where.append("e.id < ?")
         values.append(before)
@@ -77,7 +77,7 @@ def get(db: Database, id_: int) -> dict[str, Any] | None:
 
 def stats(db: Database, filters: Filters) -> dict[str, Any]:
     """Exact counts. From the hourly table where it can say, from the rows where only they can."""
-    counted, values = _counted(db, filters)
+    counted, values = _counted(filters)
 
     def total_by(expression: str, tail: str = "") -> list[tuple[Any, ...]]:
         query = f"{counted} SELECT {expression}, SUM(n) AS n FROM counted GROUP BY 1 {tail}"
@@ -115,7 +115,7 @@ def _series(rows: Any) -> Iterator[dict[str, Any]]:
         yield point
 
 
-def _where(db: Database, filters: Filters) -> tuple[list[str], list[Any]]:
+def _where(filters: Filters) -> tuple[list[str], list[Any]]:
     """Conditions on `error_events e`, and on `error_events_fts f` where there is a search."""
     where: list[str] = []
     values: list[Any] = []
@@ -135,14 +135,21 @@ def _where(db: Database, filters: Filters) -> tuple[list[str], list[Any]]:
         values.append(filters.until)
     if filters.q is not None:
         where.append("f.error_events_fts MATCH ?")
-        values.append(db.quote_fts(filters.q))
+        values.append(_match(filters.q))
     return where, values
 
 
-def _counted(db: Database, filters: Filters) -> tuple[str, list[Any]]:
+def _match(search: str) -> str:
+    """Words to be found, as FTS5 takes them: each a quoted string, so that nothing in them is its syntax (sqlite-utils'
+    quote_fts lets a lone quote through). A word without a letter or digit is no token, and would match nothing."""
+    words = [word for word in search.split() if any(character.isalnum() for character in word)]
+    return " ".join('"' + word.replace('"', '""') + '"' for word in words) or '""'
+
+
+def _counted(filters: Filters) -> tuple[str, list[Any]]:
     """A common table expression `counted (hour, service, source, severity, n)` of all that match, and its values."""
     if any(value is not None for value in (filters.environment, filters.release, filters.event_id, filters.q)):
-        return _counted_rows(db, filters)
+        return _counted_rows(filters)
     where: list[str] = []
     values: list[Any] = []
     for column in ("source", "service"):
@@ -159,7 +166,7 @@ def _counted(db: Database, filters: Filters) -> tuple[str, list[Any]]:
     first = _hour_up(filters.since) if filters.since else None
     last = instants.hour_of(filters.until) if filters.until else None
     if first is not None and last is not None and first > last:
-        return _counted_rows(db, filters)
+        return _counted_rows(filters)
     parts: list[str] = []
     bound: list[Any] = []
     hours = "".join((" AND hour >= ?" if first else "", " AND hour < ?" if last else ""))
@@ -178,8 +185,8 @@ def _counted(db: Database, filters: Filters) -> tuple[str, list[Any]]:
 _HOUR: Final = "substr(received_at, 1, 13) || ':00:00.000Z'"
 
 
-def _counted_rows(db: Database, filters: Filters) -> tuple[str, list[Any]]:
-    where, values = _where(db, filters)
+def _counted_rows(filters: Filters) -> tuple[str, list[Any]]:
+    where, values = _where(filters)
     tables = "error_events_fts f CROSS JOIN error_events e ON e.id = f.rowid" if filters.q else "error_events e"
     condition = f"WHERE {' AND '.join(where)}" if where else ""
     return (
