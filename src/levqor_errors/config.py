@@ -108,14 +108,19 @@ class ClientSettings(NamedTuple):
             service=service or environ.get("LEVQOR_ERRORS_SERVICE") or DEFAULT_SERVICE,
             environment=environment or environ.get("LEVQOR_ERRORS_ENVIRONMENT") or None,
             release=release or environ.get("LEVQOR_ERRORS_RELEASE") or None,
-            spool_dir=Path(spool) if spool else _state_directory(),
+            spool_dir=_directory(spool),
         )
 
 
-def _state_directory() -> Path:
-    from platformdirs import user_state_path
+def _directory(given: str | os.PathLike[str] | None) -> Path:
+    if not given:
+        from platformdirs import user_state_path
 
-    return user_state_path("levqor-errors")
+        return user_state_path("levqor-errors")
+    try:
+        return Path(given)
+    except TypeError as error:
+        raise ConfigError("LEVQOR_ERRORS_SPOOL_DIR", "must be a path") from error
 
 
 def check_url(url: str) -> str:
@@ -129,8 +134,9 @@ def check_url(url: str) -> str:
 
     try:
         parts = urlsplit(url.strip())
+        parts.hostname and parts.hostname.encode("idna")
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+    except (ValueError, AttributeError):
         usable = False
     if not usable:
         raise ConfigError("LEVQOR_ERRORS_URL", f"must be an http or https address such as {DEFAULT_URL}")

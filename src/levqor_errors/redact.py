@@ -24,6 +24,9 @@ _NOT_ALPHANUMERIC: Final = re.compile(r"[\W_]+")
 
 _NAMES: Final = r"passw(?:or)?d|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?"
 
+#: `name=value`, `"name": "value"`: what follows such a name, up to the end of its word or quotation.
+_NAMED: Final = r"(?i)((?:%s)[\w-]{0,40}[\"']?\s{0,3}[=:]\s{0,3})(?:\"[^\"]*\"|'[^']*'|[^\s\"',;&)}\]]+)"
+
 _Replacement = str | Callable[[re.Match[str]], str]
 
 # Each is linear in the text: no repeat within a repeat, and no two neighbours that match the same characters.
@@ -34,8 +37,7 @@ _PATTERNS: Final[tuple[tuple[str, _Replacement], ...]] = (
     (r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}", rf"\1 {REDACTED}"),
     (r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?", REDACTED),
     (r"(://[^\s/:@\"']{0,200}):[^\s/@\"']{1,500}@", rf"\1:{REDACTED}@"),
-    (rf"(?i)([\w-]{{0,40}}(?:{_NAMES})[\w-]{{0,40}}[\"']?\s{{0,3}}[=:]\s{{0,3}})"
-                r"(?:\"[^\"]*\"|'[^']*'|[^\s\"',;&)}\]]+)", rf"\1{REDACTED}"),
+    (_NAMED % _NAMES, rf"\1{REDACTED}"),
     # Stripe, GitHub, Slack, AWS, Telegram: forms that their makers document for scanners.
     (r"\b(?:[spr]k_(?:live|test)_|whsec_)[A-Za-z0-9]{8,}", REDACTED),
     (r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,})", REDACTED),
@@ -58,8 +60,10 @@ class Redactor:
     """
 
     def __init__(self, keys: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
+        keys = tuple(keys)
         self._key_parts = (*_KEY_PARTS, *(_plain(key) for key in keys))
         self._patterns = [re.compile(pattern) for pattern in patterns]
+        self._names = re.compile(_NAMED % "|".join(map(re.escape, keys))) if keys else None
         self._known: dict[str, bool] = {}
 
     def is_secret(self, key: str) -> bool:
@@ -81,6 +85,8 @@ class Redactor:
                 text = re.sub(pattern, replacement, text)
         if _CARD.search(text) is not None:
             text = _CARD.sub(_card, text)
+        if self._names is not None:
+            text = self._names.sub(rf"\1{REDACTED}", text)
         for own in self._patterns:
             text = own.sub(REDACTED, text)
         return text

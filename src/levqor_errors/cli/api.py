@@ -8,6 +8,7 @@ import httpx
 
 from ..config import DEFAULT_URL, ClientSettings, CollectorSettings, read_secret, secret_file
 from ..errors import CollectorRefusedError, CollectorUnreachableError, ConfigError
+from ..redact import Redactor
 
 TIMEOUT = 15.0
 
@@ -39,7 +40,7 @@ class Api:
             response = self._client.get("/api/errors/recent", params=params)
         except httpx.HTTPError as error:
             raise CollectorUnreachableError(
-                f"no collector answers at {self._url}; start one with `levqor-errors collector`, "
+                f"no collector answers at {shown_url(self._url)}; start one with `levqor-errors collector`, "
                 "or set LEVQOR_ERRORS_URL"
             ) from error
         try:
@@ -47,7 +48,9 @@ class Api:
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise CollectorRefusedError(response.status_code, f"what answers at {self._url} is not a collector")
+            raise CollectorRefusedError(
+                response.status_code, f"what answers at {shown_url(self._url)} is not a collector"
+            )
         if response.status_code == 401:
             raise CollectorRefusedError(
                 401, "the collector does not accept this secret; set INTERNAL_SECRET to its own"
@@ -74,6 +77,11 @@ def find_secret() -> str:
         raise ConfigError(
             "INTERNAL_SECRET", f"is not set and there is no {path}; set it to the collector's secret"
         ) from error
+
+
+def shown_url(url: str) -> str:
+    """An address as it may be printed: without the password that it may carry."""
+    return Redactor().text(url)
 
 
 #: For the options of commands.

@@ -11,7 +11,7 @@ from ..client.client import Client
 from ..config import ClientSettings
 from ..errors import CollectorRefusedError, CollectorUnreachableError
 from ..severity import SEVERITY_ALIASES
-from .api import URL_HELP
+from .api import URL_HELP, shown_url
 
 FLUSH_SECONDS = 5.0
 
@@ -38,7 +38,7 @@ def log(
         raise CollectorRefusedError(400, "the collector did not take it; its reason stands above")
     if not delivered:
         raise CollectorUnreachableError(
-            f"no collector answers at {client.settings.url}; the event is kept in {client.journal.directory} "
-            "and goes out with the next one"
+            f"no collector answers at {shown_url(client.settings.url)}; "
+            f"the event is kept in {client.journal.directory} and goes out with the next one"
         )
     typer.echo(event_id)

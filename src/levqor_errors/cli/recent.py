@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import limits
-from ..errors import CollectorUnreachableError
+from ..errors import CollectorRefusedError, CollectorUnreachableError
 from .api import URL_HELP, Api
 from .terminal import clock, printable, severity_text
 
@@ -99,6 +99,10 @@ def tail(
             fresh = _newer_than(api, params, last)
         except CollectorUnreachableError:
             # A collector that restarts is no reason to stop watching.
+            continue
+        except CollectorRefusedError as error:
+            if error.status < 500:
+                raise
             continue
         if fresh:
             last = fresh[0]["id"]

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
-from ..config import ClientSettings
+from ..config import DEFAULT_URL, ClientSettings
 from ..errors import ConfigError
 from ..redact import Redactor
 from . import scopes
@@ -63,14 +63,7 @@ def init(
         redact_keys: names under which a value is secret, besides the usual ones.
         redact_patterns: regular expressions of what is secret wherever it stands.
     """
-    given = {
-        "url": url, "service": service, "environment": environment, "release": release, "spool_dir": spool_dir,
-    }  # fmt: skip
-    try:
-        settings = ClientSettings.from_env(**given)  # type: ignore[arg-type]
-    except ConfigError as error:
-        logger.warning("%s; the default is used", error)
-        settings = ClientSettings.from_env({}, **{**given, "url": None})  # type: ignore[arg-type]
+    settings = _settings(url, service, environment, release, spool_dir)
     try:
         options = ClientOptions.check(
             before_send=before_send,
@@ -83,10 +76,33 @@ def init(
     except ConfigError as error:
         logger.warning("%s; options keep their defaults", error)
         options = ClientOptions.check()
-    previous = replace_client(Client(settings, options))
+    client = Client(settings, options)
+    previous = replace_client(client)
     if previous is not None:
         # Without waiting: its thread ends by itself when it has delivered what goes out.
         previous.close(0)
+    if client.journal.closed():
+        # A process before this one was killed, or the collector was down when it ended.
+        client.shipper.start()
+
+
+def _settings(
+    url: str | None,
+    service: str | None,
+    environment: str | None,
+    release: str | None,
+    spool_dir: str | os.PathLike[str] | None,
+) -> ClientSettings:
+    """The settings, with defaults for what cannot be used."""
+    try:
+        return ClientSettings.from_env(
+            url=url, service=service, environment=environment, release=release, spool_dir=spool_dir
+        )
+    except ConfigError as error:
+        logger.warning("%s; the default is used", error)
+        if error.key == "LEVQOR_ERRORS_SPOOL_DIR":
+            return _settings(url, service, environment, release, None)
+        return _settings(DEFAULT_URL, service, environment, release, spool_dir)
 
 
 def log_error(
@@ -128,8 +144,8 @@ def log_error(
             fields={"user_email": user_email, "path_or_screen": path, "stack": stack, "fingerprint": fingerprint},
             extra=extra,
         )
-    except Exception:  # noqa: BLE001 - the client never raises into its host
-        _failed()
+    except Exception as error:  # noqa: BLE001 - the client never raises into its host
+        _failed(error)
         return None
 
 
@@ -176,8 +192,8 @@ def log_exception(
             fields={"user_email": user_email, "path_or_screen": path, "fingerprint": fingerprint},
             extra=extra,
         )
-    except Exception:  # noqa: BLE001 - the client never raises into its host
-        _failed()
+    except Exception as error:  # noqa: BLE001 - the client never raises into its host
+        _failed(error)
         return None
 
 
@@ -208,8 +224,8 @@ def report(
             fields={"path_or_screen": path},
             context=context,
         )
-    except Exception:  # noqa: BLE001 - the client never raises into its host
-        _failed()
+    except Exception as error:  # noqa: BLE001 - the client never raises into its host
+        _failed(error)
         return None
 
 
@@ -224,14 +240,18 @@ def flush(timeout: float = 5.0) -> bool:
     """
     try:
         return current_client().shipper.flush(timeout)
-    except Exception:  # noqa: BLE001 - the client never raises into its host
-        _failed()
+    except Exception as error:  # noqa: BLE001 - the client never raises into its host
+        _failed(error)
         return False
 
 
 def stats() -> dict[str, int]:
     """Counts since the process began: `recorded`, `delivered`, `waiting_bytes`, and `lost_…` by reason."""
-    return current_client().stats()
+    try:
+        return current_client().stats()
+    except Exception as error:  # noqa: BLE001 - the client never raises into its host
+        _failed(error)
+        return {}
 
 
 def set_user(email: str | None = None, **more: object) -> None:
@@ -272,8 +292,8 @@ def current_client() -> Client:
     """The client in use, made from the environment if there is none yet."""
     client = _clients.get("current")
     if client is None:
-        init()
-        client = _clients["current"]
+        # Of threads that come here at once all use the same one, whoever made it.
+        client = _clients.setdefault("current", Client(_settings(None, None, None, None, None), ClientOptions.check()))
     return client
 
 
@@ -293,8 +313,8 @@ def describe(exception: BaseException) -> str:
 def _quietly(change: Any, *arguments: object) -> None:
     try:
         change(_redactor(), *arguments)
-    except Exception:  # noqa: BLE001 - the client never raises into its host
-        _failed()
+    except Exception as error:  # noqa: BLE001 - the client never raises into its host
+        _failed(error)
 
 
 def _redactor() -> Redactor:
@@ -304,20 +324,46 @@ def _redactor() -> Redactor:
 _warned: set[str] = set()
 
 
-def _failed() -> None:
-    """An event could not be taken. Said once: what fails once fails for every event."""
-    if "failed" not in _warned:
-        _warned.add("failed")
-        logger.warning("an event could not be taken; further ones that cannot are not told of", exc_info=True)
+def _failed(error: Exception) -> None:
+    """An event could not be taken. Counted, and said once: what fails once fails for every event."""
+    try:
+        client = _clients.get("current")
+        if client is not None:
+            client.losses.add("internal")
+        if "failed" not in _warned:
+            _warned.add("failed")
+            # Its type only: the text and the traceback of a stranger's exception may raise themselves.
+            logger.warning("an event could not be taken (%s); further ones are only counted", type(error).__name__)
+    except Exception:  # noqa: BLE001, S110 - there is nobody left to tell
+        pass
 
 
 def _at_exit() -> None:
     client = _clients.get("current")
     if client is not None:
-        client.close(EXIT_SECONDS)
+        try:
+            client.close(EXIT_SECONDS)
+        except Exception as error:  # noqa: BLE001 - the client never raises into its host
+            _failed(error)
 
 
-def _after_fork() -> None:
+_held: list[tuple[Client, tuple[bool, bool]]] = []
+
+
+def _before_fork() -> None:
+    client = _clients.get("current")
+    if client is not None:
+        _held.append((client, client.before_fork()))
+
+
+def _after_fork_in_parent() -> None:
+    while _held:
+        client, held = _held.pop()
+        client.after_fork_in_parent(held)
+
+
+def _after_fork_in_child() -> None:
+    _held.clear()
     client = _clients.get("current")
     if client is not None:
         client.after_fork()
@@ -325,4 +371,4 @@ def _after_fork() -> None:
 
 atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -50,23 +50,37 @@ def capture_exception(
         entry: dict[str, Any] = {"type": _type_name(type(one)), "value": redact(safe_str(one))}
         if via is not None:
             entry["via"], entry["of"] = via, of
-        frames, cut = _frames(one.__traceback__, snapshot)
+        traceback = peek(one, "__traceback__")
+        frames, cut = _frames(traceback if type(traceback) is TracebackType else None, snapshot)
         entry["frames"] = frames
         if cut:
             entry["cut"] = cut
-        notes = getattr(one, "__notes__", None)
-        if isinstance(notes, (list, tuple)) and notes:
+        notes = peek(one, "__notes__")
+        if type(notes) is list and notes:
             entry["notes"] = [redact(safe_str(note)) for note in notes[:NOTES]]
         index = len(found)
         found.append(entry)
-        members = getattr(one, "exceptions", None)
-        if isinstance(members, tuple):
-            todo.extend((member, "member", index) for member in reversed(members) if isinstance(member, BaseException))
-        if one.__cause__ is not None:
-            todo.append((one.__cause__, "cause", index))
-        elif one.__context__ is not None and not one.__suppress_context__:
-            todo.append((one.__context__, "context", index))
+        members = peek(one, "exceptions")
+        if type(members) is tuple:
+            todo.extend((member, "member", index) for member in reversed(members[:EXCEPTIONS]) if _is_exception(member))
+        cause, context = peek(one, "__cause__"), peek(one, "__context__")
+        if _is_exception(cause):
+            todo.append((cause, "cause", index))
+        elif _is_exception(context) and not peek(one, "__suppress_context__"):
+            todo.append((context, "context", index))
     return found
+
+
+def peek(value: object, name: str) -> Any:
+    """An attribute, or `None`: exceptions with a `__getattr__` of their own may raise anything for a name they lack."""
+    try:
+        return getattr(value, name, None)
+    except Exception:  # noqa: BLE001 - see above
+        return None
+
+
+def _is_exception(value: object) -> bool:
+    return issubclass(type(value), BaseException)
 
 
 def safe_str(value: object, most: int = VALUE_CHARS) -> str:
@@ -82,8 +96,9 @@ def safe_str(value: object, most: int = VALUE_CHARS) -> str:
 
 
 def _type_name(kind: type[BaseException]) -> str:
-    module = kind.__module__
-    return kind.__qualname__ if module in ("builtins", "__main__") else f"{module}.{kind.__qualname__}"
+    module = peek(kind, "__module__")
+    unnamed = not isinstance(module, str) or module in ("builtins", "__main__")
+    return kind.__qualname__ if unnamed else f"{module}.{kind.__qualname__}"
 
 
 def _frames(traceback: TracebackType | None, snapshot: Snapshot | None) -> tuple[list[list[Any]], int]:

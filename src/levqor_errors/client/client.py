@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +18,7 @@ from ..ids import uuid7
 from ..limits import STACK_CHARS
 from ..severity import SEVERITY_ALIASES, Severity
 from . import scopes
-from .capture import capture_exception, safe_str
+from .capture import capture_exception, peek, safe_str
 from .flood import FloodLimit
 from .journal import RANKS, Journal
 from .losses import Losses
@@ -32,6 +33,10 @@ logger = logging.getLogger("levqor_errors.client")
 
 #: Set on an exception once it is reported, so that a handler and a middleware do not report it again.
 _MARK: Final = "__levqor_errors_event__"
+#: How long: one that is kept and raised again later is another error.
+_MARK_SECONDS: Final = 60.0
+#: Seconds that a fork may wait for an import on the shipper's thread.
+_FORK_WAIT: Final = 5.0
 
 # ensure_ascii: a lone surrogate becomes an escape, which the collector knows how to read, and no text can hold a
 # newline that would end the line. The default makes sure that no value at all fails here.
@@ -57,9 +62,9 @@ class Client:
         self.options = options = options or ClientOptions.check()
         # A directory for each collector: services of one user may report to different ones.
         spool = settings.spool_dir / _directory_name(settings.url)
-        header = {"host": _host(), "pid": os.getpid(), "python": sys.version.partition(" ")[0]}
         self.losses = Losses()
-        self.journal = Journal(spool, header, self.losses)
+        self.journal = Journal(spool, _process(), self.losses)
+        self._importing = threading.Lock()
         self.shipper = Shipper(self.journal, self._make_delivery)
         self._sink = sink
         self._flood = FloodLimit(options.flood_limit) if options.flood_limit else None
@@ -101,12 +106,13 @@ class Client:
         """
         level = (SEVERITY_ALIASES.get(severity) or SEVERITY_ALIASES.get(str(severity).lower(), Severity.ERROR)).value
         if exception is not None and automatic:
-            reported = getattr(exception, _MARK, None)
-            if isinstance(reported, str):
-                return reported
+            mark = peek(exception, _MARK)
+            if type(mark) is tuple and time.monotonic() - mark[1] < _MARK_SECONDS:
+                return mark[0] or None
         options = self.options
         if options.sample_rates and not _drawn(options.sample_rates.get(level, 1.0)):
             self.losses.add("sampled")
+            _mark(exception, "")
             return None
         event_id = uuid7()
         around = scopes.current()
@@ -135,17 +141,16 @@ class Client:
         if extra:
             data["extra"] = Snapshot(options.redactor).of(extra)
         if self._flood is not None and not self._admit(event, data):
+            _mark(exception, "")
             return None
         if data:
             event["context"] = data
-        if options.before_send is not None:
-            changed = self._before_send(event)
-            if changed is None:
-                return None
-            event = changed
-        self._append(event, level)
-        if exception is not None:
-            _mark(exception, event_id)
+        line = _encode(event) if options.before_send is None else self._before_send(event)
+        if line is None:
+            _mark(exception, "")
+            return None
+        self._append(line, level)
+        _mark(exception, event_id)
         return event_id
 
     def stats(self) -> dict[str, int]:
@@ -160,25 +165,42 @@ class Client:
     def close(self, timeout: float) -> None:
         """Deliver what goes out within the time; the rest stays in the journal."""
         self.shipper.stop(timeout)
-        self.journal.rotate()
+        self.journal.finish()
+
+    def before_fork(self) -> tuple[bool, bool]:
+        """Wait until no thread is importing or appending: in the child it would be doing so for ever.
+
+        Returns:
+            What `after_fork_in_parent` has to know.
+        """
+        return self._importing.acquire(timeout=_FORK_WAIT), self.journal.before_fork()
+
+    def after_fork_in_parent(self, held: tuple[bool, bool]) -> None:
+        """Go on."""
+        if held[0]:
+            self._importing.release()
+        if held[1]:
+            self.journal.after_fork_in_parent()
 
     def after_fork(self) -> None:
         """In a forked child: start over, with nothing of the parent's."""
+        self._importing = threading.Lock()
         self.losses.after_fork()
         self.recorded = 0
-        self.journal.after_fork()
+        self.journal.after_fork(_process())
         self.shipper.after_fork()
 
     def _make_delivery(self, timeout: float) -> Delivery:
         # Imported on the shipper's thread: httpx and what formats stacks take longer to load than all else.
-        from .delivery import Delivery
-        from .transport import Transport
+        with self._importing:
+            from .delivery import Delivery
+            from .transport import Transport
 
         transport = Transport(self.settings.url, timeout)
         return Delivery(self.journal, transport, self.losses, self._tell_losses, self.options.redactor.text)
 
-    def _append(self, event: dict[str, Any], level: str) -> None:
-        line = _encode(event).encode() + b"\n"
+    def _append(self, text: str, level: str) -> None:
+        line = text.encode() + b"\n"
         self.recorded += 1
         if self._sink is not None:
             self._sink(line)
@@ -201,9 +223,10 @@ class Client:
             data["suppressed"] = left_out
         return True
 
-    def _before_send(self, event: dict[str, Any]) -> dict[str, Any] | None:
+    def _before_send(self, event: dict[str, Any]) -> str | None:
         """The service's own last word. If it fails the event is left out: it may be what takes out secrets."""
         assert self.options.before_send is not None
+        kept = {"event_id": event["event_id"], "created_at": event["created_at"]}
         breadcrumbs = event.get("context", {}).get("breadcrumbs")
         if breadcrumbs:
             event["context"]["breadcrumbs"] = [json.loads(crumb) for crumb in breadcrumbs]
@@ -211,9 +234,11 @@ class Client:
             changed = self.options.before_send(event)
             if changed is None:
                 self.losses.add("before_send")
-            elif not isinstance(changed, dict):
+                return None
+            if not isinstance(changed, dict):
                 raise TypeError(f"it returned {type(changed).__name__}, not a dict or None")
-            return changed
+            # With these a retry is known for one.
+            return _encode({**changed, **kept})
         except Exception:
             self.losses.add("before_send_failed")
             if not self._before_send_failed:
@@ -251,6 +276,10 @@ def _directory_name(url: str) -> str:
     return hashlib.sha256(url.encode()).hexdigest()[:16]
 
 
+def _process() -> dict[str, Any]:
+    return {"host": _host(), "pid": os.getpid(), "python": sys.version.partition(" ")[0]}
+
+
 def _host() -> str:
     if hasattr(os, "uname"):
         return os.uname().nodename
@@ -269,8 +298,11 @@ def _surround(data: dict[str, Any], around: scopes.Scope) -> None:
         data["breadcrumbs"] = around.breadcrumbs
 
 
-def _mark(exception: BaseException, event_id: str) -> None:
+def _mark(exception: BaseException | None, event_id: str) -> None:
+    """Note on an exception what it was reported as; empty: it was left out."""
+    if exception is None:
+        return
     try:
-        setattr(exception, _MARK, event_id)
+        setattr(exception, _MARK, (event_id, time.monotonic()))
     except Exception:  # noqa: BLE001 - an exception with slots, or with a __setattr__ of its own
         return

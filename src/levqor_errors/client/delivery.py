@@ -8,12 +8,13 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from .journal import Journal, Segment
 from .losses import Losses
 from .render import Sources
-from .transport import Outcome, Transport, Verdict
+from .transport import Transport, Verdict
 from .wire import finish
 
 logger = logging.getLogger("levqor_errors.client")
@@ -54,6 +55,7 @@ class Delivery:
         self._losses = losses
         self._tell_losses = tell_losses
         self._redact = redact
+        self._done: dict[Path, int] = {}
         self.delivered = 0
         self.failures = 0
         self.backoff = 0.0
@@ -88,72 +90,98 @@ class Delivery:
             segment = self._journal.take(path)
             if segment is None:
                 continue
-            if not self._deliver_segment(segment):
-                segment.release()
+            complete = False
+            try:
+                complete = self._deliver_segment(segment)
+            finally:
+                if complete:
+                    segment.remove()
+                    self._done.pop(path, None)
+                else:
+                    segment.release()
+            if not complete:
                 return False
-            segment.remove()
         return True
 
     def _deliver_segment(self, segment: Segment) -> bool:
-        if not self._deliver_lines(segment.records, segment.header):
+        # Where a try before this one came to an end: what was delivered then is not sent, nor counted, again.
+        done = self._done.get(segment.path, 0)
+        done += self._deliver_lines(segment.records[done:], segment.header)
+        if done < len(segment.records):
+            self._done[segment.path] = done
             return False
         if segment.torn:
-            self._losses.add("torn")
-            self._journal.set_aside(segment.torn)
+            self._set_aside("torn", [segment.torn])
         return True
 
     def _deliver_memory(self) -> bool:
         lines = self._journal.take_memory()
-        if self._deliver_lines(lines, {}):
-            return True
-        self._journal.give_back(lines)
-        return False
+        done = 0
+        try:
+            done = self._deliver_lines(lines, {})
+        finally:
+            self._journal.give_back(lines[done:])
+        return done == len(lines)
 
-    def _deliver_lines(self, lines: Sequence[bytes], header: dict[str, Any]) -> bool:
-        batch: list[bytes] = []
-        size = 0
+    def _deliver_lines(self, lines: Sequence[bytes], header: dict[str, Any]) -> int:
+        """Deliver lines in batches; returns how many are done with, from the first one on."""
         sources = Sources(self._redact)
-        for line in lines:
-            event = finish(line, header, sources)
-            if event is None:
-                self._losses.add("damaged")
-                self._journal.set_aside(line)
-                continue
-            if batch and (len(batch) >= BATCH_EVENTS or size + len(event) > BATCH_BYTES):
-                if not self._deliver(batch):
-                    return False
-                batch, size = [], 0
-            batch.append(event)
-            size += len(event)
-        return not batch or self._deliver(batch)
+        done = 0
+        while done < len(lines):
+            batch: list[bytes] = []
+            damaged: list[bytes] = []
+            size = 0
+            end = done
+            for line in lines[done : done + BATCH_EVENTS]:
+                event = finish(line, header, sources)
+                if event is None:
+                    damaged.append(line)
+                elif batch and size + len(event) > BATCH_BYTES:
+                    break
+                else:
+                    batch.append(event)
+                    size += len(event)
+                end += 1
+            refused: list[tuple[bytes, str]] = []
+            if batch and not self._deliver(batch, refused):
+                return done
+            self.delivered += len(batch) - len(refused)
+            self._set_aside("damaged", damaged)
+            self._set_aside("refused", [event for event, _ in refused])
+            if refused:
+                logger.warning(
+                    "the collector does not take %d events, they are set aside in %s; of the first it says: %s",
+                    len(refused), self._journal.directory, refused[0][1],
+                )  # fmt: skip
+            done = end
+        return done
 
-    def _deliver(self, batch: Sequence[bytes]) -> bool:
-        """Deliver a batch, in halves where it is refused as a whole, down to the one event at fault."""
+    def _deliver(self, batch: Sequence[bytes], refused: list[tuple[bytes, str]]) -> bool:
+        """Deliver a batch, in halves where it is not acceptable as a whole, down to the one event at fault."""
         outcome = self._transport.send(batch)
         if outcome.verdict is Verdict.DELIVERED:
             self.failures = 0
-            for index, why in outcome.rejected:
-                self._refuse(batch[index], why)
-            self.delivered += len(batch) - len(outcome.rejected)
+            refused += [(batch[index], why) for index, why in outcome.rejected]
             return True
         if outcome.verdict is Verdict.SPLIT:
             if len(batch) == 1:
-                self._refuse(batch[0], outcome.why)
+                refused.append((batch[0], outcome.why))
                 return True
             middle = len(batch) // 2
-            return self._deliver(batch[:middle]) and self._deliver(batch[middle:])
-        self._failed(outcome)
+            return self._deliver(batch[:middle], refused) and self._deliver(batch[middle:], refused)
+        self.failed(outcome.why, outcome.retry_after or 0.0)
         return False
 
-    def _refuse(self, event: bytes, why: str) -> None:
-        self._losses.add("refused")
-        self._journal.set_aside(event)
-        logger.warning("the collector does not take an event, it is set aside in %s: %s", self._journal.directory, why)
+    def _set_aside(self, reason: str, lines: Sequence[bytes]) -> None:
+        self._losses.add(reason, len(lines))
+        for line in lines:
+            self._journal.set_aside(line)
 
-    def _failed(self, outcome: Outcome) -> None:
+    def failed(self, why: str, retry_after: float = 0.0) -> None:
+        """Note that a pass came to nothing; said once, until something goes out again."""
         self.failures += 1
         if self.failures == 1:
-            logger.warning("the collector does not take events now, they wait in the journal: %s", outcome.why)
+            logger.warning("the collector does not take events now, they wait in the journal: %s", why)
         most = min(BACKOFF_FIRST * 2 ** min(self.failures, 10), BACKOFF_MOST)
         # Full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"): many clients do not come back at once.
-        self.backoff = max(random.uniform(0.05, most), outcome.retry_after or 0.0)  # noqa: S311
+        self.backoff = max(random.uniform(0.05, most), retry_after)  # noqa: S311

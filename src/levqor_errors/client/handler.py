@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from . import scopes
 from .api import current_client
+from .capture import safe_str
+from .snapshot import safe_repr
 
 #: The client's own way out would log about itself for ever.
 _OWN_LOGGERS: Final = frozenset({"levqor_errors", "httpx", "httpcore"})
@@ -49,6 +51,15 @@ class ErrorHandler(logging.Handler):
         lowest = self.event_level if self._breadcrumb_level is None else min(self.event_level, self._breadcrumb_level)
         super().setLevel(lowest)
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """As `logging.Handler` does, but without its lock: appending needs none, and whoever holds one lock while he
+        waits for another may wait for ever."""
+        # From Python 3.12 a filter may put another record in this one's place.
+        passed: bool | logging.LogRecord = self.filter(record)
+        if passed:
+            self.emit(passed if isinstance(passed, logging.LogRecord) else record)
+        return bool(passed)
+
     def emit(self, record: logging.LogRecord) -> None:
         """Append the record to the journal, or to the breadcrumbs."""
         if record.name.partition(".")[0] in _OWN_LOGGERS or getattr(self._busy, "now", False):
@@ -59,8 +70,8 @@ class ErrorHandler(logging.Handler):
                 self._report(record)
             else:
                 redactor = current_client().options.redactor
-                scopes.breadcrumb(redactor, record.getMessage(), record.name, record.levelname.lower(), None)
-        except Exception:  # noqa: BLE001 - a record whose arguments do not fit is told as logging tells it
+                scopes.breadcrumb(redactor, _message(record), record.name, record.levelname.lower(), None)
+        except Exception:  # noqa: BLE001 - as logging has it: told on stderr, never raised
             self.handleError(record)
         finally:
             self._busy.now = False
@@ -73,9 +84,9 @@ class ErrorHandler(logging.Handler):
         # The message before its arguments went in is the same for every occurrence: what to group by.
         if record.args and isinstance(record.msg, str):
             context["message_template"] = record.msg
-        message = record.getMessage()
+        message = _message(record)
         exception = record.exc_info[1] if record.exc_info else None
-        stack = record.exc_text if exception is None else None
+        stack = (record.exc_text or record.stack_info) if exception is None else None
         if exception is None and stack is None and _TRACEBACK in message:
             # What a QueueHandler leaves of an exception: its text behind the message (QueueHandler.prepare).
             message, stack = _split(message)
@@ -90,6 +101,14 @@ class ErrorHandler(logging.Handler):
             extra=extra,
             context=context,
         )
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The message with its arguments, or beside them where they do not fit it: other handlers complain of that."""
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - %-formatting runs the arguments' own code
+        return f"{safe_str(record.msg)} {safe_repr(record.args)}"
 
 
 def _split(message: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ import json
 import logging
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
@@ -38,12 +39,22 @@ SEGMENT_BYTES: Final = 1024 * 1024
 SPOOL_BYTES: Final = 64 * 1024 * 1024
 #: Events that wait in memory where there is no directory.
 MEMORY_EVENTS: Final = 1_000
+MEMORY_BYTES: Final = 16 * 1024 * 1024
 #: What the collector did not take, kept for a person to look at.
 SET_ASIDE_BYTES: Final = 1024 * 1024
 SET_ASIDE: Final = "set-aside.jsonl"
 RANKS: Final = {"critical": 0, "error": 1, "warning": 2, "info": 3}
 _SUFFIX: Final = ".jsonl"
+_DRAFT_SUFFIX: Final = ".new"
+#: Seconds after which a draft is one that its process did not live to finish.
+_DRAFT_AGE: Final = 3600.0
+#: Seconds that a fork may wait for another thread's append, which takes microseconds.
+_FORK_WAIT: Final = 2.0
 _PREFIXES: Final = tuple(f"{rank}-" for rank in RANKS.values())
+
+
+class _NoRoomError(Exception):
+    """The directory is full of events that are worth more."""
 
 
 class _OpenSegment:
@@ -60,6 +71,7 @@ class Segment:
     """A closed segment, taken for delivery.
 
     Attributes:
+        path: where it is.
         header: what its writer said of itself.
         records: its events, each a line as it was appended.
         torn: what follows the last newline: it was being written when its process died.
@@ -67,7 +79,7 @@ class Segment:
 
     def __init__(self, journal: Journal, path: Path, descriptor: int, content: bytes) -> None:
         self._journal = journal
-        self._path = path
+        self.path = path
         self._descriptor = descriptor
         header, *lines = content.split(b"\n")
         self.torn = lines.pop() if lines else header
@@ -77,7 +89,7 @@ class Segment:
     def remove(self) -> None:
         """All of it is delivered."""
         with contextlib.suppress(OSError):
-            self._path.unlink()
+            self.path.unlink()
         self.release()
 
     def release(self) -> None:
@@ -88,7 +100,7 @@ class Segment:
 def _header(line: bytes) -> dict[str, Any]:
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
@@ -107,7 +119,7 @@ class Journal:
         self, directory: Path, header: dict[str, Any], losses: Losses, *, most_bytes: int = SPOOL_BYTES
     ) -> None:
         self.directory = directory
-        self._header = json.dumps(header).encode() + b"\n"
+        self.header = header
         self._losses = losses
         self._most_bytes = most_bytes
         self._warned = False
@@ -118,7 +130,10 @@ class Journal:
         self._lock = threading.RLock()
         self._open: dict[int, _OpenSegment] = {}
         self._memory: deque[bytes] = deque()
+        self._memory_bytes = 0
         self._taken: set[int] = set()
+        self._unseen = False
+        self._finished = False
 
     def append(self, rank: int, line: bytes) -> None:
         """Write one event; never raises OSError.
@@ -127,6 +142,7 @@ class Journal:
             rank: of `RANKS`, by its severity.
             line: JSON with a newline at its end and none within.
         """
+        failure: OSError | None = None
         with self._lock:
             try:
                 segment = self._open.get(rank) or self._create(rank)
@@ -136,10 +152,16 @@ class Journal:
                     os.ftruncate(segment.descriptor, segment.size)
                     raise OSError("no space for a whole line")
                 segment.size += written
-                if segment.size >= SEGMENT_BYTES:
+                if segment.size >= SEGMENT_BYTES or self._finished:
                     self._close(rank)
             except OSError as error:
-                self._remember(line, error)
+                failure = error
+                self._remember([line])
+            except _NoRoomError:
+                self._losses.add("spool_full")
+        # Outside of the lock: a handler of the host's may have a lock of its own, and wait in it for ours.
+        if failure is not None:
+            self._warn(failure)
 
     def rotate(self) -> None:
         """Close the open segments, so that they can be delivered."""
@@ -147,8 +169,15 @@ class Journal:
             for rank in tuple(self._open):
                 self._close(rank)
 
+    def finish(self) -> None:
+        """Close the open segments, and from here on every segment after its first event: nobody closes them later."""
+        with self._lock:
+            self._finished = True
+            self.rotate()
+
     def closed(self) -> list[Path]:
         """Segments that might be taken, in the order of shipping; some of them may be other processes' open ones."""
+        self._unseen = False
         return sorted(self._paths())
 
     def take(self, path: Path) -> Segment | None:
@@ -184,38 +213,57 @@ class Journal:
         with self._lock:
             lines = list(self._memory)
             self._memory.clear()
+            self._memory_bytes = 0
             return lines
 
     def give_back(self, lines: Iterable[bytes]) -> None:
         """Events of `take_memory` that were not delivered."""
         with self._lock:
-            self._memory.extendleft(reversed(list(lines)))
+            newer = self.take_memory()
+            self._remember([*lines, *newer])
 
     def set_aside(self, line: bytes) -> None:
         """Keep what the collector does not take, or what is no event, where a person can look at it."""
         path = self.directory / SET_ASIDE
+        line = line.rstrip(b"\n")[: SET_ASIDE_BYTES // 2] + b"\n"
         with self._lock, contextlib.suppress(OSError):
+            if path.exists() and path.stat().st_size + len(line) > SET_ASIDE_BYTES:
+                path.replace(path.with_suffix(".jsonl.1"))
             descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
             try:
-                if os.fstat(descriptor).st_size + len(line) > SET_ASIDE_BYTES:
-                    os.ftruncate(descriptor, 0)
-                os.write(descriptor, line.rstrip(b"\n") + b"\n")
+                os.write(descriptor, line)
             finally:
                 os.close(descriptor)
 
     def has_events(self) -> bool:
-        """Whether this process has appended anything that is not yet closed, or keeps something in memory."""
-        return bool(self._open or self._memory)
+        """Whether this process has appended anything that `closed` has not shown, or keeps something in memory."""
+        return bool(self._open or self._memory or self._unseen)
 
     def size(self) -> int:
         """Bytes that wait, of all processes."""
         return sum(self._sizes().values()) + sum(map(len, tuple(self._memory)))
 
-    def after_fork(self) -> None:
+    def before_fork(self) -> bool:
+        """Let no other thread be in the middle of opening or appending while the process is copied.
+
+        Returns:
+            Whether `after_fork_in_parent` is to follow.
+        """
+        return self._lock.acquire(timeout=_FORK_WAIT)
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        self._lock.release()
+
+    def after_fork(self, header: dict[str, Any]) -> None:
         """In a forked child: what is open or taken is the parent's, and the lock may be held by a thread that is gone.
 
         The copies of its descriptors are closed and not unlocked: a lock belongs to all copies together.
+
+        Args:
+            header: what is the same for all events of the child.
         """
+        self.header = header
         for descriptor in (*self._taken, *(segment.descriptor for segment in self._open.values())):
             with contextlib.suppress(OSError):
                 os.close(descriptor)
@@ -224,17 +272,18 @@ class Journal:
     def _create(self, rank: int) -> _OpenSegment:
         if fcntl is None:
             raise OSError("no file locks on this system")
-        self._make_room()
+        self._make_room(rank)
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = f"{rank}-{uuid7()}{_SUFFIX}"
         # Under a name that nobody takes until it is locked: a shipper would find it empty and remove it.
-        draft = self.directory / f".{name}.new"
+        draft = self.directory / f".{name}{_DRAFT_SUFFIX}"
+        header = json.dumps(self.header).encode() + b"\n"
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
         descriptor = os.open(draft, flags, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            size = os.write(descriptor, self._header)
-            if size < len(self._header):
+            size = os.write(descriptor, header)
+            if size < len(header):
                 raise OSError("no space for a new segment")
             draft.rename(self.directory / name)
         except OSError:
@@ -247,22 +296,36 @@ class Journal:
 
     def _close(self, rank: int) -> None:
         descriptor = self._open.pop(rank).descriptor
+        self._unseen = True
         # By name, and not only by closing: a forked child may still have a copy.
         _unlock(descriptor)
         os.close(descriptor)
 
-    def _make_room(self) -> None:
-        """Give up the oldest closed segments of the lowest severity until a new one fits."""
+    def _make_room(self, rank: int) -> None:
+        """Give up the oldest closed segments of the lowest severity until a new one fits, but none for a lesser one.
+
+        Raises:
+            _NoRoomError: what is there is more severe.
+        """
+        self._remove_drafts()
         sizes = self._sizes()
         excess = sum(sizes.values()) + SEGMENT_BYTES - self._most_bytes
         for path in sorted(sizes, key=lambda path: (-int(path.name[0]), path.name)):
             if excess <= 0:
                 return
+            if int(path.name[0]) < rank:
+                raise _NoRoomError
             segment = self.take(path)
             if segment is not None:
                 self._losses.add("spool_full", len(segment.records))
                 excess -= sizes[path]
                 segment.remove()
+
+    def _remove_drafts(self) -> None:
+        for draft in self.directory.glob(f".*{_SUFFIX}{_DRAFT_SUFFIX}"):
+            with contextlib.suppress(OSError):
+                if time.time() - draft.stat().st_mtime > _DRAFT_AGE:
+                    draft.unlink()
 
     def _sizes(self) -> dict[Path, int]:
         sizes: dict[Path, int] = {}
@@ -278,11 +341,15 @@ class Journal:
             return []
         return [self.directory / name for name in names if name.startswith(_PREFIXES) and name.endswith(_SUFFIX)]
 
-    def _remember(self, line: bytes, error: OSError) -> None:
-        if len(self._memory) >= MEMORY_EVENTS:
-            self._memory.popleft()
+    def _remember(self, lines: Iterable[bytes]) -> None:
+        for line in lines:
+            self._memory.append(line)
+            self._memory_bytes += len(line)
+        while len(self._memory) > MEMORY_EVENTS or self._memory_bytes > MEMORY_BYTES:
+            self._memory_bytes -= len(self._memory.popleft())
             self._losses.add("memory_full")
-        self._memory.append(line)
+
+    def _warn(self, error: OSError) -> None:
         if not self._warned:
             self._warned = True
             logger.warning(

@@ -2,7 +2,7 @@
 
 Reasons: `sampled`, `flood` and `before_send` leave events out on purpose; the others are failures: `spool_full` and
 `memory_full` (no room), `torn` and `damaged` (a journal's line that is no event), `refused` (by the collector),
-`before_send_failed`.
+`before_send_failed`, `internal` (a fault of the client's own).
 """
 
 from __future__ import annotations

@@ -65,8 +65,11 @@ def breadcrumb(
     """Something that happened on the way to an error."""
     snapshot = Snapshot(redactor)
     crumb = {
-        "at": round(time.time(), 3), "level": level, "category": category, "message": snapshot.text(safe_str(message)),
-    }  # fmt: skip
+        "at": round(time.time(), 3),
+        "level": safe_str(level, 100),
+        "category": safe_str(category, 100),
+        "message": snapshot.text(safe_str(message)),
+    }
     if data:
         crumb["data"] = snapshot.of(data)
     scope = _current.get()

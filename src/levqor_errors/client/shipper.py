@@ -7,6 +7,7 @@ for the next process, or for a sibling that lives on. What a pass does is in `de
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import sys
 import threading
@@ -18,6 +19,8 @@ from .journal import Journal
 
 if TYPE_CHECKING:
     from .delivery import Delivery
+
+logger = logging.getLogger("levqor_errors.client")
 
 #: Seconds to wait for more events after the first, so that they go out together.
 LINGER: Final = 0.2
@@ -79,11 +82,11 @@ class Shipper:
             self._idle = False
             self._wishes.put(None)
         elif self._thread is None:
-            self._start()
+            self.start()
 
     def flush(self, timeout: float) -> bool:
         """Wait until all that was appended before is delivered or set aside, or the time is over."""
-        if not self._start():
+        if not self.start():
             return False
         wish = _Flush(timeout)
         self._wishes.put(wish)
@@ -101,7 +104,8 @@ class Shipper:
             # came from.
             self._run(timeout / 2)
 
-    def _start(self) -> bool:
+    def start(self) -> bool:
+        """Start the thread, if it does not run; False where that cannot be any more."""
         with self._start_lock:
             if self._thread is None and not self._stopping:
                 thread = threading.Thread(target=self._run, name="levqor-errors-shipper", daemon=True)
@@ -119,13 +123,17 @@ class Shipper:
             util.Finalize(None, self.stop, args=(1.5,), exitpriority=0)
 
     def _run(self, timeout: float = ANSWER_TIMEOUT) -> None:
-        delivery = self._delivery = self._make_delivery(timeout)
+        try:
+            delivery = self._delivery = self._make_delivery(timeout)
+        except Exception as error:  # noqa: BLE001 - httpx cannot be set up: a proxy's setting, a certificate file
+            logger.warning("events cannot be sent, they wait in the journal: %s: %s", type(error).__name__, error)
+            return
         try:
             while True:
                 if not self._stopping and not self._flushes:
                     self._hear(LINGER)
                 stopping = self._stopping
-                complete = delivery.run(final=stopping)
+                complete = self._pass(delivery, final=stopping)
                 self._hear_waiting()
                 if complete and not self._journal.has_events():
                     self._flushed()
@@ -135,6 +143,13 @@ class Shipper:
                     self._rest(delivery, complete)
         finally:
             delivery.close()
+
+    def _pass(self, delivery: Delivery, *, final: bool) -> bool:
+        try:
+            return delivery.run(final=final)
+        except Exception as error:  # noqa: BLE001 - this thread must outlive whatever is in the journal
+            delivery.failed(f"{type(error).__name__}: {error}")
+            return False
 
     def _rest(self, delivery: Delivery, complete: bool) -> None:
         """Sleep until there is something to do: an event, a wish, the end of a backoff, or time to look around."""

@@ -43,6 +43,8 @@ class Snapshot:
         self._nodes -= 1
         if value is None or value is True or value is False:
             return value
+        if self._nodes < 0 or self._chars < 0 or time.monotonic() > self._deadline:
+            return "<cut>"
         kind = type(value)
         if kind is str:
             return self.text(value)  # type: ignore[arg-type]
@@ -50,8 +52,6 @@ class Snapshot:
             return value if value.bit_length() <= _INTEGER_BITS else f"<int of {value.bit_length()} bits>"  # type: ignore[attr-defined]
         if kind is float:
             return value
-        if self._nodes < 0 or self._chars < 0 or time.monotonic() > self._deadline:
-            return "<cut>"
         if isinstance(value, (Mapping, list, tuple, Set)):
             return self._container(value, depth)
         if isinstance(value, (bytes, bytearray)):
@@ -87,7 +87,9 @@ class Snapshot:
                 result["…"] = f"<{len(value) - len(result)} more>"
                 break
             name = key if type(key) is str else safe_str(key)
-            result[name[:200]] = REDACTED if self._redactor.is_secret(name) else self.of(item, depth + 1)
+            name = name[:200]
+            self._chars -= len(name)
+            result[name] = REDACTED if self._redactor.is_secret(name) else self.of(item, depth + 1)
         return result
 
     def _sequence(self, value: Any, depth: int) -> list[Any]:

@@ -50,7 +50,6 @@ class Transport:
         self._client: httpx.Client = httpx.Client(
             timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT)), follow_redirects=False
         )
-        self._passing = (httpx.HTTPError, httpx.StreamError, OSError)
 
     def send(self, batch: Sequence[bytes]) -> Outcome:
         """Deliver a batch of events, each a line of JSON. Raises nothing that a network can cause."""
@@ -58,7 +57,7 @@ class Transport:
         headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
         try:
             response = self._client.post(self._url, content=body, headers=headers)
-        except self._passing as error:
+        except Exception as error:  # noqa: BLE001 - of sockets, TLS, IDNA, a proxy's setting: none is an answer
             return Outcome(Verdict.LATER, why=f"no answer: {type(error).__name__}")
         return _outcome(response, batch)
 
@@ -69,14 +68,15 @@ class Transport:
 
 def _outcome(response: httpx.Response, batch: Sequence[bytes]) -> Outcome:
     status = response.status_code
+    answer = _json_object(response)
     if status == 200:
-        answer = _json_object(response)
         # A proxy's page can be a 200 too; only the collector's own words are a commit.
         if answer.get("ok") is True and isinstance(answer.get("rejected"), list):
             return Outcome(Verdict.DELIVERED, rejected=_rejected(answer["rejected"], len(batch)))
         return Outcome(Verdict.LATER, why="a 200 that is not a collector's; is the address right?")
-    if status in (400, 413, 422):
-        return Outcome(Verdict.SPLIT, why=f"status {status}: {_json_object(response).get('error', '')}")
+    # A 400 that is not the collector's own is a proxy's, about its own settings, and says nothing of the events.
+    if status == 413 or (status in (400, 422) and answer.get("ok") is False):
+        return Outcome(Verdict.SPLIT, why=f"status {status}: {answer.get('error', '')}")
     return Outcome(Verdict.LATER, retry_after=_retry_after(response), why=f"status {status}")
 
 

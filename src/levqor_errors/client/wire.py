@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from .capture import safe_str
 from .parse import parse_traceback
 from .render import Sources, render
 
@@ -21,28 +22,31 @@ def finish(line: bytes, header: dict[str, Any], sources: Sources) -> bytes | Non
     """
     try:
         event = json.loads(line)
-    except ValueError:
+        if not isinstance(event, dict):
+            return None
+        try:
+            _open_up(event, header, sources)
+        except Exception:  # noqa: BLE001 - another program's file, or a before_send that changed what it should not have
+            event["context"] = {"unreadable": safe_str(event.get("context"))}
+        return _encode(event).encode()
+    except (ValueError, RecursionError):
         return None
-    if not isinstance(event, dict):
-        return None
+
+
+def _open_up(event: dict[str, Any], header: dict[str, Any], sources: Sources) -> None:
     context = event.setdefault("context", {})
     exceptions = event.pop("exceptions", None)
     happened_at = event.get("created_at", 0.0)
-    try:
-        if exceptions:
-            text, context["exceptions"] = render(exceptions, happened_at, sources)
-            event.setdefault("stack", text)
-        elif event.get("stack"):
-            _, parsed = render(parse_traceback(event["stack"]), happened_at, sources)
-            if parsed:
-                context["exceptions"] = parsed
-        if context.get("breadcrumbs"):
-            context["breadcrumbs"] = [
-                json.loads(crumb) if isinstance(crumb, str) else crumb for crumb in context["breadcrumbs"]
-            ]
-    except (KeyError, TypeError, ValueError):
-        # Somebody else's file, or a before_send that changed what it should not have: as much as there is goes out.
-        context["unreadable"] = True
+    if exceptions:
+        text, context["exceptions"] = render(exceptions, happened_at, sources)
+        event.setdefault("stack", text)
+    elif event.get("stack"):
+        _, parsed = render(parse_traceback(event["stack"]), happened_at, sources)
+        if parsed:
+            context["exceptions"] = parsed
+    if context.get("breadcrumbs"):
+        context["breadcrumbs"] = [
+            json.loads(crumb) if isinstance(crumb, str) else crumb for crumb in context["breadcrumbs"]
+        ]
     if header:
         context["process"] = header
-    return _encode(event).encode()

@@ -20,6 +20,8 @@ _NDJSON: Final = frozenset(
     {b"application/x-ndjson", b"application/ndjson", b"application/jsonl", b"application/x-jsonlines"}
 )
 _GZIP_MAGIC_AND_CRC: Final = 16 + zlib.MAX_WBITS
+#: What follows a member is copied for the next one, so their number must not be the sender's choice.
+_GZIP_MEMBERS: Final = 100
 
 
 class Decoded(NamedTuple):
@@ -71,7 +73,9 @@ def _inflate(body: bytes) -> bytes:
     """gzip, of one member or several, never holding more than the cap."""
     inflated: list[bytes] = []
     room = limits.INFLATED_BYTES
-    while body:
+    for _ in range(_GZIP_MEMBERS):
+        if not body:
+            break
         member = zlib.decompressobj(_GZIP_MAGIC_AND_CRC)
         try:
             # One byte more than there is room for tells "full" from "too much".
@@ -88,6 +92,8 @@ def _inflate(body: bytes) -> bytes:
         inflated.append(part)
         room -= len(part)
         body = member.unused_data
+    if body:
+        raise RequestRefusedError(400, f"the gzip body must have at most {_GZIP_MEMBERS} members")
     return b"".join(inflated)
 
 

@@ -29,9 +29,12 @@ def owner_secret(settings: CollectorSettings) -> str:
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="utf-8").strip() or None
+        secret = path.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return None
+    if not secret:
+        raise ConfigError("INTERNAL_SECRET", f"is not set, and {path} is empty; remove that file, or set it")
+    return secret
 
 
 def _make(path: Path) -> str:

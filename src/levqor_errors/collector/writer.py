@@ -79,10 +79,11 @@ class Writer:
             self._jobs.append(job)
             self._events += len(events)
             self._size += size
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="levqor-errors-writer", daemon=True)
-                self._thread.start()
             self._changed.notify()
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="levqor-errors-writer", daemon=True)
+                thread.start()
+                self._thread = thread
         return await job.future
 
     def close(self) -> None:
@@ -98,6 +99,11 @@ class Writer:
             events = [event for job in jobs for event in job.events]
             try:
                 results = self._storage.write(events)
+            except StorageUnavailableError as error:
+                # Those who came meanwhile would each wait as long again for the same answer.
+                jobs += self._take_all()
+                logger.warning("%d requests not stored, their senders are told so: %s", len(jobs), error)
+                self._settle(jobs, error=error)
             except LevqorError as error:
                 logger.warning("%d events not stored, their senders are told so: %s", len(events), error)
                 self._settle(jobs, error=error)
@@ -122,6 +128,13 @@ class Writer:
                 events += len(job.events)
                 self._size -= job.size
             self._events -= events
+            return taken
+
+    def _take_all(self) -> list[_Job]:
+        with self._changed:
+            taken = list(self._jobs)
+            self._jobs.clear()
+            self._events = self._size = 0
             return taken
 
     def _settle(

@@ -75,15 +75,20 @@ class SqliteStorage:
             self._readers.put(self._connect(read_only=True, busy_seconds=busy_seconds))
 
     def write(self, batch: Sequence[NewEvent]) -> list[StoredEvent | EventUnstorableError]:
+        with self._transaction() as db:
+            return self._insert(db, batch)
+
+    def _insert(self, db: Database, batch: Sequence[NewEvent]) -> list[StoredEvent | EventUnstorableError]:
         try:
-            with self._transaction() as db:
+            # Within a transaction this is a savepoint.
+            with db.atomic():
                 return list(sqlite_write.insert_batch(db.conn, batch))
         except _CONTENT_ERRORS as error:
             if len(batch) == 1:
                 return [EventUnstorableError(f"the database does not take this event: {error}")]
-        # Halving finds the one event at fault in a few transactions, and the others need not pay for it.
+        # Halving finds the one event at fault in a few steps, and the others need not pay for it.
         middle = len(batch) // 2
-        return self.write(batch[:middle]) + self.write(batch[middle:])
+        return self._insert(db, batch[:middle]) + self._insert(db, batch[middle:])
 
     def recent(self, filters: Filters, *, limit: int, before: int | None = None) -> Page:
         with self._reader() as db:
@@ -185,8 +190,6 @@ class SqliteStorage:
                     if db.conn.in_transaction:
                         db.conn.execute("ROLLBACK")
                     raise
-            except _CONTENT_ERRORS:
-                raise
             except sqlite3.Error as error:
                 raise _unavailable(error) from error
 

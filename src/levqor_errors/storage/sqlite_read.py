@@ -5,7 +5,8 @@ Every value goes into a statement as a parameter; what is put together as text h
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -78,41 +79,40 @@ def get(db: Database, id_: int) -> dict[str, Any] | None:
 def stats(db: Database, filters: Filters) -> dict[str, Any]:
     """Exact counts. From the hourly table where it can say, from the rows where only they can."""
     counted, values = _counted(filters)
-
-    def total_by(expression: str, tail: str = "") -> list[tuple[Any, ...]]:
-        query = f"{counted} SELECT {expression}, SUM(n) AS n FROM counted GROUP BY 1 {tail}"
-        return db.execute(query, values).fetchall()
-
-    severities = dict.fromkeys((severity.value for severity in Severity), 0) | dict(total_by("severity"))
-    sources = dict.fromkeys((source.value for source in Source), 0) | dict(total_by("source"))
-    services = total_by("service", f"ORDER BY n DESC, service LIMIT {_SERVICES}")
-    (span,) = db.execute(f"{counted} SELECT julianday(MAX(hour)) - julianday(MIN(hour)) FROM counted", values)
-    bucket = "day" if (span[0] or 0) > _HOURLY_DAYS else "hour"
-    start = "substr(hour, 1, 10) || 'T00:00:00.000Z'" if bucket == "day" else "hour"
-    rows = db.execute(
-        f"{counted} SELECT {start}, severity, SUM(n) FROM counted GROUP BY 1, 2 ORDER BY 1",
-        values,
-    )
+    # One statement, and so one state of the database: the parts of the answer add up.
+    counts = db.execute(
+        f"{counted} SELECT hour, service, source, severity, SUM(n) FROM counted GROUP BY 1, 2, 3, 4 ORDER BY 1", values
+    ).fetchall()
+    severities: Counter[str] = Counter({severity.value: 0 for severity in Severity})
+    sources: Counter[str] = Counter({source.value: 0 for source in Source})
+    services: Counter[str] = Counter()
+    for _, service, source, severity, count in counts:
+        severities[severity] += count
+        sources[source] += count
+        services[service] += count
+    by_day = bool(counts) and _days(counts[0][0], counts[-1][0]) > _HOURLY_DAYS
+    loudest = sorted(services.items(), key=lambda item: (-item[1], item[0]))[:_SERVICES]
     return {
         "total": sum(severities.values()),
-        "by_severity": severities,
-        "by_source": sources,
-        "by_service": [{"service": service, "count": count} for service, count in services],
-        "bucket": bucket,
-        "series": list(_series(rows)),
+        "by_severity": dict(severities),
+        "by_source": dict(sources),
+        "by_service": [{"service": service, "count": count} for service, count in loudest],
+        "bucket": "day" if by_day else "hour",
+        "series": _series(counts, by_day=by_day),
     }
 
 
-def _series(rows: Any) -> Iterator[dict[str, Any]]:
-    point: dict[str, Any] | None = None
-    for start, severity, count in rows:
-        if point is None or point["start"] != start:
-            if point is not None:
-                yield point
-            point = {"start": start, **dict.fromkeys((severity.value for severity in Severity), 0)}
-        point[severity] = count
-    if point is not None:
-        yield point
+def _days(first: str, last: str) -> int:
+    return (instants.from_text(last) - instants.from_text(first)).days
+
+
+def _series(counts: Sequence[tuple[Any, ...]], *, by_day: bool) -> list[dict[str, Any]]:
+    points: dict[str, dict[str, Any]] = {}
+    for hour, _, _, severity, count in counts:
+        start = f"{hour[:10]}T00:00:00.000Z" if by_day else hour
+        point = points.setdefault(start, {"start": start, **dict.fromkeys((one.value for one in Severity), 0)})
+        point[severity] += count
+    return list(points.values())
 
 
 def _where(filters: Filters) -> tuple[list[str], list[Any]]:
