@@ -18,6 +18,13 @@ from .client.render import Sources
 from .client.wire import finish
 
 
+class _Unshipped(Client):
+    """A client whose events are delivered as soon as they are recorded."""
+
+    def flush(self, timeout: float) -> bool:
+        return True
+
+
 @contextmanager
 def capture_events() -> Iterator[list[dict[str, Any]]]:
     """Keep events in a list instead of sending them, as the collector would have got them.
@@ -32,7 +39,7 @@ def capture_events() -> Iterator[list[dict[str, Any]]]:
         assert finished is not None
         events.append(json.loads(finished))
 
-    replace_client(Client(before.settings, before.options, sink=keep))
+    replace_client(_Unshipped(before.settings, before.options, sink=keep))
     try:
         yield events
     finally:

@@ -239,7 +239,7 @@ def flush(timeout: float = 5.0) -> bool:
         Whether they were delivered.
     """
     try:
-        return current_client().shipper.flush(timeout)
+        return current_client().flush(timeout)
     except Exception as error:  # noqa: BLE001 - the client never raises into its host
         _failed(error)
         return False

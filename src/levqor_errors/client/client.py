@@ -162,6 +162,10 @@ class Client:
             **{f"lost_{reason}": count for reason, count in sorted(self.losses.total().items())},
         }
 
+    def flush(self, timeout: float) -> bool:
+        """Wait until all is delivered; False if the time was over first."""
+        return self.shipper.flush(timeout)
+
     def close(self, timeout: float) -> None:
         """Deliver what goes out within the time; the rest stays in the journal."""
         self.shipper.stop(timeout)

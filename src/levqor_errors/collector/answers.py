@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from starlette.responses import Response
@@ -17,6 +17,8 @@ from ..errors import (
     StorageUnavailableError,
 )
 
+_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
 
 class JsonResponse(Response):
     """A JSON answer that no cache may keep: all of them are about somebody's errors."""
@@ -24,7 +26,7 @@ class JsonResponse(Response):
     media_type = "application/json"
 
     def __init__(self, content: Any, status_code: int = 200, headers: dict[str, str] | None = None) -> None:
-        super().__init__(content, status_code, {"Cache-Control": "no-store", **(headers or {})})
+        super().__init__(content, status_code, {**_HEADERS, **(headers or {})})
 
     def render(self, content: Any) -> bytes:
         return orjson.dumps(content)
@@ -50,7 +52,7 @@ def error_response(error: LevqorError) -> JsonResponse:
 
 
 async def send_json(send: Send, status: int, content: Any, retry_after: int | None = None) -> None:
-    """Answer with JSON from a bare ASGI endpoint: what `JsonResponse` does, for the hot path."""
+    """Answer with JSON from a bare ASGI endpoint: the same headers as `JsonResponse`, without its cost."""
     body = orjson.dumps(content)
     headers = [
         (b"content-type", b"application/json"),

@@ -18,8 +18,9 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
 from ..config import CollectorSettings
+from ..errors import LevqorError
 from ..storage import Storage, open_storage
-from .answers import JsonResponse
+from .answers import JsonResponse, error_response
 from .auth import Auth, OwnerOnly
 from .dashboard import Dashboard
 from .health import Health
@@ -69,7 +70,7 @@ def create_app(settings: CollectorSettings | None = None) -> Starlette:
 
     app = Starlette(
         routes=_public(collector),
-        exception_handlers={HTTPException: _http_error, Exception: _internal_error},
+        exception_handlers={LevqorError: _our_error, HTTPException: _http_error, Exception: _internal_error},
         lifespan=lifespan,
     )
     # What no public route takes. As the default, and not as a route: no path, however odd, can pass it by.
@@ -105,6 +106,11 @@ def _owner(collector: Collector) -> list[BaseRoute]:
         Route("/owner/errors/{id}", dashboard.error),
         Route("/logout", login.sign_out, methods=["POST"]),
     ]
+
+
+async def _our_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, LevqorError)
+    return error_response(error)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

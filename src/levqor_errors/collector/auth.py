@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from .. import instants, limits
 from ..errors import StorageUnavailableError
 from ..storage import Storage
-from .answers import JsonResponse, error_response
+from .answers import JsonResponse
 from .throttle import Throttle
 
 COOKIE: Final = "levqor_errors_session"
@@ -65,13 +65,18 @@ class Auth:
         self._links.add(_digest(token.encode()))
         return token
 
-    def use_link_token(self, token: str) -> bool:
-        """Whether the token was good; it is not afterwards."""
+    async def sign_in_by_link(self, token: str) -> str | None:
+        """Begin a session if the token is a link's that was not used yet; see `sign_in`."""
         digest = _digest(token.encode(errors="replace"))
         if digest not in self._links:
-            return False
+            return None
+        # Gone before anything is awaited, so that it works once; back again if the session could not be kept.
         self._links.remove(digest)
-        return True
+        try:
+            return await self.sign_in()
+        except StorageUnavailableError:
+            self._links.add(digest)
+            raise
 
     async def sign_in(self) -> str:
         """Begin a session; its token goes into the cookie."""
@@ -116,10 +121,7 @@ class OwnerOnly:
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
-        try:
-            refusal = await self._refusal(request)
-        except StorageUnavailableError as error:
-            refusal = error_response(error)
+        refusal = await self._refusal(request)
         await (self._app if refusal is None else refusal)(scope, receive, send)
 
     async def _refusal(self, request: Request) -> Response | None:

@@ -68,5 +68,8 @@ class Dashboard:
 
 
 def _problem(request: Request, error: RequestRefusedError | StorageUnavailableError) -> Response:
-    status, _ = error_status(error)
-    return page(request, "problem.html", status, why=str(error))
+    status, retry_after = error_status(error)
+    response = page(request, "problem.html", status, why=str(error))
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    return response

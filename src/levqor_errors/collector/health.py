@@ -6,7 +6,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..errors import StorageUnavailableError
 from ..storage import Storage
 from .answers import JsonResponse
 from .writer import Writer
@@ -26,8 +25,5 @@ class Health:
 
     async def get(self, request: Request) -> Response:
         """GET /healthz."""
-        try:
-            facts = await run_in_threadpool(self._storage.health)
-        except StorageUnavailableError as error:
-            return JsonResponse({"ok": False, "error": str(error)}, 503, {"Retry-After": str(error.retry_after)})
+        facts = await run_in_threadpool(self._storage.health)
         return JsonResponse({"ok": True, "waiting": self._writer.waiting, **facts})

@@ -33,8 +33,9 @@ class Login:
         token = request.query_params.get("token")
         target = _target(request.query_params.get("next", HOME))
         if token is not None and request.method == "GET":
-            if self._auth.use_link_token(token):
-                return await self._signed_in(request, target)
+            session = await self._auth.sign_in_by_link(token)
+            if session is not None:
+                return _signed_in(request, target, session)
             why = "This link was used already. Sign in with the secret, or restart the collector for a new link."
             return page(request, "login.html", 401, target=target, why=why)
         return page(request, "login.html", target=target, why=None)
@@ -51,7 +52,7 @@ class Login:
             return too_many_guesses(wait)
         target = _target(fields.get("next", [HOME])[0])
         if self._auth.knows_secret(fields.get("secret", [""])[0].strip().encode(errors="replace"), address):
-            return await self._signed_in(request, target)
+            return _signed_in(request, target, await self._auth.sign_in())
         return page(request, "login.html", 401, target=target, why="That is not the secret.")
 
     async def sign_out(self, request: Request) -> Response:
@@ -62,20 +63,21 @@ class Login:
         response.delete_cookie(COOKIE, path=root or "/")
         return response
 
-    async def _signed_in(self, request: Request, target: str) -> Response:
-        root = request.scope.get("root_path", "")
-        # no-store: a link with a used token must not come back out of the browser's cache.
-        response = RedirectResponse(f"{root}{target}", 303, {"Cache-Control": "no-store"})
-        response.set_cookie(
-            COOKIE,
-            await self._auth.sign_in(),
-            max_age=int(SESSION_LIFE.total_seconds()),
-            path=root or "/",
-            secure=request.scope["scheme"] == "https",
-            httponly=True,
-            samesite="lax",
-        )
-        return response
+
+def _signed_in(request: Request, target: str, session: str) -> Response:
+    root = request.scope.get("root_path", "")
+    # no-store: a link with a used token must not come back out of the browser's cache.
+    response = RedirectResponse(f"{root}{target}", 303, {"Cache-Control": "no-store"})
+    response.set_cookie(
+        COOKIE,
+        session,
+        max_age=int(SESSION_LIFE.total_seconds()),
+        path=root or "/",
+        secure=request.scope["scheme"] == "https",
+        httponly=True,
+        samesite="lax",
+    )
+    return response
 
 
 async def _read_form(request: Request) -> bytes:

@@ -115,6 +115,16 @@ _STORED: Final = {
 _SCHEMAS: Final = {
     "Event": _EVENT,
     "StoredEvent": _STORED,
+    "EventInFull": {
+        "allOf": [
+            _ref("StoredEvent"),
+            {
+                "type": "object",
+                "required": ["context", "issue"],
+                "properties": {"context": {"type": "object"}, "issue": {"type": ["object", "null"]}},
+            },
+        ]
+    },
     "Error": {
         "type": "object",
         "required": ["error"],
@@ -311,7 +321,7 @@ DOCUMENT: Final = {
                         {
                             "type": "object",
                             "required": ["ok", "event"],
-                            "properties": {"ok": {"const": True}, "event": _ref("StoredEvent")},
+                            "properties": {"ok": {"const": True}, "event": _ref("EventInFull")},
                         },
                     ),
                     "404": _answer("There is none.", _ref("Error")),

@@ -9,19 +9,19 @@ from starlette.responses import Response
 
 from .. import instants, limits
 from ..clean import clean_text
-from ..errors import RequestRefusedError, StorageUnavailableError
+from ..errors import RequestRefusedError
 from ..event import Source
 from ..ids import canonical_uuid
 from ..severity import SEVERITY_ALIASES
 from ..storage import Filters, Storage
-from .answers import JsonResponse, error_response
+from .answers import JsonResponse
 
 #: An id that SQLite and PostgreSQL can compare with; more digits than that are not an id.
 _ID_DIGITS = 18
 
 
 class Queries:
-    """The endpoints.
+    """The endpoints. What they raise, `app.py` answers by `answers.error_response`.
 
     Args:
         storage: where to read.
@@ -33,34 +33,25 @@ class Queries:
     async def recent(self, request: Request) -> Response:
         """GET /api/errors/recent."""
         params = request.query_params
-        try:
-            filters = read_filters(params)
-            limit = read_number(params, "limit")
-            limit = limits.PAGE_DEFAULT if limit is None else limit
-            if not 1 <= limit <= limits.PAGE_MAX:
-                raise RequestRefusedError(400, f"limit must be between 1 and {limits.PAGE_MAX}")
-            before = read_number(params, "before")
-            page = await run_in_threadpool(self._storage.recent, filters, limit=limit, before=before)
-        except (RequestRefusedError, StorageUnavailableError) as error:
-            return error_response(error)
+        filters = read_filters(params)
+        limit = read_number(params, "limit")
+        limit = limits.PAGE_DEFAULT if limit is None else limit
+        if not 1 <= limit <= limits.PAGE_MAX:
+            raise RequestRefusedError(400, f"limit must be between 1 and {limits.PAGE_MAX}")
+        before = read_number(params, "before")
+        page = await run_in_threadpool(self._storage.recent, filters, limit=limit, before=before)
         return JsonResponse({"ok": True, "errors": page.errors, "count": len(page.errors), "next": page.next})
 
     async def get(self, request: Request) -> Response:
         """GET /api/errors/{id}."""
-        try:
-            event = await run_in_threadpool(self._storage.get, read_id(request))
-            if event is None:
-                raise RequestRefusedError(404, "there is no event with this id")
-        except (RequestRefusedError, StorageUnavailableError) as error:
-            return error_response(error)
+        event = await run_in_threadpool(self._storage.get, read_id(request))
+        if event is None:
+            raise RequestRefusedError(404, "there is no event with this id")
         return JsonResponse({"ok": True, "event": event})
 
     async def stats(self, request: Request) -> Response:
         """GET /api/errors/stats."""
-        try:
-            stats = await run_in_threadpool(self._storage.stats, read_filters(request.query_params))
-        except (RequestRefusedError, StorageUnavailableError) as error:
-            return error_response(error)
+        stats = await run_in_threadpool(self._storage.stats, read_filters(request.query_params))
         return JsonResponse({"ok": True, **stats})
 
 
