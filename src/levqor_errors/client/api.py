@@ -66,27 +66,35 @@ def init(
     given = {
         "url": url, "service": service, "environment": environment, "release": release, "spool_dir": spool_dir,
     }  # fmt: skip
-    try:
-        settings = ClientSettings.from_env(**given)  # type: ignore[arg-type]
-    except ConfigError as error:
-        logger.warning("%s; the default is used", error)
-        settings = ClientSettings.from_env({}, **{**given, "url": None})  # type: ignore[arg-type]
-    try:
-        options = ClientOptions.check(
-            before_send=before_send,
-            sample_rate=sample_rate,
-            flood_limit=flood_limit,
-            include_locals=include_locals,
-            redact_keys=redact_keys,
-            redact_patterns=redact_patterns,
-        )
-    except ConfigError as error:
-        logger.warning("%s; options keep their defaults", error)
-        options = ClientOptions.check()
+    options = ClientOptions.usable(
+        lambda error: logger.warning("%s; the default is used", error),
+        before_send=before_send,
+        sample_rate=sample_rate,
+        flood_limit=flood_limit,
+        include_locals=include_locals,
+        redact_keys=redact_keys,
+        redact_patterns=redact_patterns,
+    )
+    settings = _settings(given)
     previous = replace_client(Client(settings, options))
     if previous is not None:
         # Without waiting: its thread ends by itself when it has delivered what goes out.
         previous.close(0)
+
+
+def _settings(given: dict[str, Any]) -> ClientSettings:
+    environ = dict(os.environ)
+    if given["spool_dir"] is not None and not isinstance(given["spool_dir"], (str, os.PathLike)):
+        logger.warning("spool_dir must be a path; the default is used")
+        given = {**given, "spool_dir": None}
+    if given["service"] is not None:
+        given = {**given, "service": safe_str(given["service"])}
+    try:
+        return ClientSettings.from_env(environ, **given)
+    except ConfigError as error:
+        logger.warning("%s; the default is used", error)
+        environ.pop("LEVQOR_ERRORS_URL", None)
+        return ClientSettings.from_env(environ, **{**given, "url": None})
 
 
 def log_error(
@@ -306,9 +314,14 @@ _warned: set[str] = set()
 
 def _failed() -> None:
     """An event could not be taken. Said once: what fails once fails for every event."""
-    if "failed" not in _warned:
-        _warned.add("failed")
-        logger.warning("an event could not be taken; further ones that cannot are not told of", exc_info=True)
+    # What failed may have been for want of stack or memory, of which this needs some too.
+    try:
+        current_client().losses.add("internal")
+        if "failed" not in _warned:
+            _warned.add("failed")
+            logger.warning("an event could not be taken; further ones that cannot are not told of", exc_info=True)
+    except Exception:  # noqa: BLE001 - nothing is left to be done
+        return
 
 
 def _at_exit() -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..config import ClientSettings
 from ..ids import uuid7
-from ..limits import STACK_CHARS
+from ..limits import SERVICE_CHARS, STACK_CHARS
 from ..severity import SEVERITY_ALIASES, Severity
 from . import scopes
 from .capture import capture_exception, safe_str
@@ -33,9 +33,14 @@ logger = logging.getLogger("levqor_errors.client")
 #: Set on an exception once it is reported, so that a handler and a middleware do not report it again.
 _MARK: Final = "__levqor_errors_event__"
 
-# ensure_ascii: a lone surrogate becomes an escape, which the collector knows how to read, and no text can hold a
-# newline that would end the line. The default makes sure that no value at all fails here.
-_encode = json.JSONEncoder(separators=(",", ":"), default=safe_str).encode
+# No text can hold a newline that would end the line: JSON escapes it. The default makes sure that no value fails here.
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=safe_str).encode
+# For lone surrogates, which UTF-8 cannot carry: they become escapes, which the collector knows how to read.
+_encode_ascii = json.JSONEncoder(separators=(",", ":"), default=safe_str).encode
+
+#: A line of the journal.
+LINE_BYTES: Final = 900_000
+_DISPENSABLE: Final = (("context", "breadcrumbs"), ("context", "extra"), ("stack",), ("exceptions",), ("context",))
 
 
 class Client:
@@ -99,11 +104,30 @@ class Client:
         Returns:
             The event's id, or that of the event that stands for it; `None` if it was left out.
         """
-        level = (SEVERITY_ALIASES.get(severity) or SEVERITY_ALIASES.get(str(severity).lower(), Severity.ERROR)).value
+        level = _level(severity)
+        # Not isinstance(): it asks the object itself for its class.
+        if exception is not None and not issubclass(type(exception), BaseException):
+            exception = None
         if exception is not None and automatic:
-            reported = getattr(exception, _MARK, None)
-            if isinstance(reported, str):
-                return reported
+            reported = _attributes(exception).get(_MARK)
+            if reported is not None:
+                return reported or None
+        event_id = self._record(service, message, level, exception, fields, extra, context)
+        if exception is not None:
+            # Left out counts too: the next one that meets it must not draw another lot.
+            _attributes(exception)[_MARK] = event_id or ""
+        return event_id
+
+    def _record(
+        self,
+        service: str | None,
+        message: object,
+        level: str,
+        exception: BaseException | None,
+        fields: Mapping[str, object] | None,
+        extra: Mapping[str, object] | None,
+        context: Mapping[str, Any] | None,
+    ) -> str | None:
         options = self.options
         if options.sample_rates and not _drawn(options.sample_rates.get(level, 1.0)):
             self.losses.add("sampled")
@@ -113,15 +137,15 @@ class Client:
         event: dict[str, Any] = {
             "event_id": event_id,
             "created_at": time.time(),
-            "service": service or self.settings.service,
+            "service": (safe_str(service, SERVICE_CHARS) if service is not None else "") or self.settings.service,
             "severity": level,
-            "message": self._redact(safe_str(message)),
+            "message": self._message(message, exception),
             **self._fixed,
         }
         if around.user_email is not None:
             event["user_email"] = around.user_email
         if around.path is not None:
-            event["path_or_screen"] = around.path
+            event["path_or_screen"] = self._redact(around.path)
         if fields is not None:
             for name, value in fields.items():
                 if value is not None:
@@ -132,8 +156,10 @@ class Client:
         if exception is not None:
             snapshot = Snapshot(options.redactor) if options.include_locals else None
             event["exceptions"] = capture_exception(exception, self._redact, snapshot)
-        if extra:
-            data["extra"] = Snapshot(options.redactor).of(extra)
+        if extra is not None:
+            shown = Snapshot(options.redactor).of(extra)
+            if shown != {}:
+                data["extra"] = shown
         if self._flood is not None and not self._admit(event, data):
             return None
         if data:
@@ -143,10 +169,7 @@ class Client:
             if changed is None:
                 return None
             event = changed
-        self._append(event, level)
-        if exception is not None:
-            _mark(exception, event_id)
-        return event_id
+        return event_id if self._append(event, level) else None
 
     def stats(self) -> dict[str, int]:
         """What became of this process's events, and of those it delivered for others."""
@@ -177,14 +200,21 @@ class Client:
         transport = Transport(self.settings.url, timeout)
         return Delivery(self.journal, transport, self.losses, self._tell_losses, self.options.redactor.text)
 
-    def _append(self, event: dict[str, Any], level: str) -> None:
-        line = _encode(event).encode() + b"\n"
+    def _append(self, event: dict[str, Any], level: str) -> bool:
+        try:
+            line = _line(event)
+        except (TypeError, ValueError, RecursionError):
+            if self.options.before_send is None:
+                raise
+            self._before_send_broke("before_send returned what is no JSON")
+            return False
         self.recorded += 1
         if self._sink is not None:
             self._sink(line)
-            return
+            return True
         self.journal.append(RANKS[level], line)
         self.shipper.notify()
+        return True
 
     def _admit(self, event: dict[str, Any], data: dict[str, Any]) -> bool:
         """Ask the flood limit; what it left out before is said on the event that goes on."""
@@ -215,11 +245,21 @@ class Client:
                 raise TypeError(f"it returned {type(changed).__name__}, not a dict or None")
             return changed
         except Exception:
-            self.losses.add("before_send_failed")
-            if not self._before_send_failed:
-                self._before_send_failed = True
-                logger.exception("before_send failed, and its event is not sent; further failures are only counted")
+            self._before_send_broke("before_send failed")
             return None
+
+    def _before_send_broke(self, how: str) -> None:
+        self.losses.add("before_send_failed")
+        if not self._before_send_failed:
+            self._before_send_failed = True
+            logger.warning("%s, and its event is not sent; further failures are only counted", how, exc_info=True)
+
+    def _message(self, message: object, exception: BaseException | None) -> str:
+        """The message's text; the collector takes none without."""
+        text = self._redact(safe_str(message))
+        if text and not text.isspace():
+            return text
+        return "(no message)" if exception is None else type(exception).__name__[:200]
 
     def _tell_losses(self, losses: Mapping[str, int]) -> None:
         """Say on the dashboard, as an event, what was left out or lost."""
@@ -269,8 +309,39 @@ def _surround(data: dict[str, Any], around: scopes.Scope) -> None:
         data["breadcrumbs"] = around.breadcrumbs
 
 
-def _mark(exception: BaseException, event_id: str) -> None:
+def _attributes(exception: BaseException) -> dict[str, Any]:
+    """An exception's own, past any __getattr__ and __setattr__ of its class."""
+    attributes: dict[str, Any] = object.__getattribute__(exception, "__dict__")
+    return attributes
+
+
+def _level(severity: object) -> str:
+    """A severity's name; anything that is none is an error."""
+    name = severity if type(severity) is str else safe_str(severity.value if isinstance(severity, Severity) else severity)
+    return (SEVERITY_ALIASES.get(name) or SEVERITY_ALIASES.get(name.lower(), Severity.ERROR)).value
+
+
+def _line(event: dict[str, Any]) -> bytes:
+    """An event's line, within bounds: what is most likely too large is left out first."""
+    line = _encoded(event)
+    if len(line) <= LINE_BYTES:
+        return line
+    event = dict(event)
+    for path in _DISPENSABLE:
+        inner: Any = event
+        for name in path[:-1]:
+            inner[name] = inner = dict(inner[name]) if isinstance(inner.get(name), dict) else {}
+        if path[-1] in inner:
+            inner[path[-1]] = "<left out: the event is too large>"
+            line = _encoded(event)
+            if len(line) <= LINE_BYTES:
+                return line
+    kept = ("event_id", "created_at", "service", "severity", "message")
+    return _encoded({name: safe_str(event.get(name)) if name != "created_at" else event.get(name) for name in kept})
+
+
+def _encoded(event: dict[str, Any]) -> bytes:
     try:
-        setattr(exception, _MARK, event_id)
-    except Exception:  # noqa: BLE001 - an exception with slots, or with a __setattr__ of its own
-        return
+        return _encode(event).encode() + b"\n"
+    except UnicodeEncodeError:
+        return _encode_ascii(event).encode() + b"\n"

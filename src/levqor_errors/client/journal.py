@@ -118,6 +118,8 @@ class Journal:
         self._lock = threading.RLock()
         self._open: dict[int, _OpenSegment] = {}
         self._memory: deque[bytes] = deque()
+        self._lines: deque[tuple[int, bytes]] = deque()
+        self._appending = False
         self._taken: set[int] = set()
 
     def append(self, rank: int, line: bytes) -> None:
@@ -128,18 +130,30 @@ class Journal:
             line: JSON with a newline at its end and none within.
         """
         with self._lock:
-            try:
-                segment = self._open.get(rank) or self._create(rank)
-                written = os.write(segment.descriptor, line)
-                if written < len(line):
-                    # The disk filled up within the line: what is there of it would spoil the next one.
-                    os.ftruncate(segment.descriptor, segment.size)
-                    raise OSError("no space for a whole line")
-                segment.size += written
-                if segment.size >= SEGMENT_BYTES:
-                    self._close(rank)
-            except OSError as error:
-                self._remember(line, error)
+            self._lines.append((rank, line))
+            # The lock lets its own thread in again: a signal handler or a destructor that logs in the middle of this
+            # leaves its event to the call that it interrupts.
+            while self._lines and not self._appending:
+                self._appending = True
+                try:
+                    while self._lines:
+                        self._write(*self._lines.popleft())
+                finally:
+                    self._appending = False
+
+    def _write(self, rank: int, line: bytes) -> None:
+        try:
+            segment = self._open.get(rank) or self._create(rank)
+            written = os.write(segment.descriptor, line)
+            if written < len(line):
+                # The disk filled up within the line: what is there of it would spoil the next one.
+                os.ftruncate(segment.descriptor, segment.size)
+                raise OSError("no space for a whole line")
+            segment.size += written
+            if segment.size >= SEGMENT_BYTES:
+                self._close(rank)
+        except OSError as error:
+            self._remember(line, error)
 
     def rotate(self) -> None:
         """Close the open segments, so that they can be delivered."""
@@ -205,7 +219,7 @@ class Journal:
 
     def has_events(self) -> bool:
         """Whether this process has appended anything that is not yet closed, or keeps something in memory."""
-        return bool(self._open or self._memory)
+        return bool(self._open or self._memory or self._lines)
 
     def size(self) -> int:
         """Bytes that wait, of all processes."""
@@ -246,7 +260,10 @@ class Journal:
         return segment
 
     def _close(self, rank: int) -> None:
-        descriptor = self._open.pop(rank).descriptor
+        segment = self._open.pop(rank, None)
+        if segment is None:
+            return
+        descriptor = segment.descriptor
         # By name, and not only by closing: a forked child may still have a copy.
         _unlock(descriptor)
         os.close(descriptor)

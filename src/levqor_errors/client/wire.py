@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .parse import parse_traceback
+from .parse import parse_traceback, with_modules
 from .render import Sources, render
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -21,11 +21,14 @@ def finish(line: bytes, header: dict[str, Any], sources: Sources) -> bytes | Non
     """
     try:
         event = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(event, dict):
         return None
-    context = event.setdefault("context", {})
+    context = event.get("context")
+    if not isinstance(context, dict):
+        context = {} if context is None else {"context": context}
+    event["context"] = context
     exceptions = event.pop("exceptions", None)
     happened_at = event.get("created_at", 0.0)
     try:
@@ -33,16 +36,19 @@ def finish(line: bytes, header: dict[str, Any], sources: Sources) -> bytes | Non
             text, context["exceptions"] = render(exceptions, happened_at, sources)
             event.setdefault("stack", text)
         elif event.get("stack"):
-            _, parsed = render(parse_traceback(event["stack"]), happened_at, sources)
+            _, parsed = render(with_modules(parse_traceback(event["stack"])), happened_at, sources)
             if parsed:
                 context["exceptions"] = parsed
         if context.get("breadcrumbs"):
             context["breadcrumbs"] = [
                 json.loads(crumb) if isinstance(crumb, str) else crumb for crumb in context["breadcrumbs"]
             ]
-    except (KeyError, TypeError, ValueError):
+    except Exception:  # noqa: BLE001 - whatever is in it, the shipper's thread goes on
         # Somebody else's file, or a before_send that changed what it should not have: as much as there is goes out.
         context["unreadable"] = True
     if header:
         context["process"] = header
-    return _encode(event).encode()
+    try:
+        return _encode(event).encode()
+    except RecursionError:
+        return None
