@@ -133,11 +133,12 @@ def check_url(url: str) -> str:
     from urllib.parse import urlsplit
 
     try:
-        parts = urlsplit(url.strip())
-        parts.hostname and parts.hostname.encode("idna")
+        parts = urlsplit(str(url).strip())
+        if parts.hostname:
+            parts.hostname.encode("idna")
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except (ValueError, AttributeError):
         usable = False
     if not usable:
         raise ConfigError("LEVQOR_ERRORS_URL", f"must be an http or https address such as {DEFAULT_URL}")
-    return url.strip().rstrip("/")
+    return str(url).strip().rstrip("/")

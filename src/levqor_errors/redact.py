@@ -28,7 +28,7 @@ _NAMES: Final = (
     r"passw(?:or)?d|passphrase|pwd|_pass(?![a-z])|secret(?!ar)|token(?!iz)|api[_-]?key|access[_-]?key|private[_-]?key"
     r"|credentials?|session[_-]?(?:id|key)|[cx]srf|card[_-]?number|credit[_-]?card|stripe[_-]?signature"
 )
-#: What stands behind a name: a quoted text to its own quote (or, where a text is cut, to the end of the line), or a word.
+#: What stands behind a name: a quoted text to its own quote (where a text is cut, to the end of the line), or a word.
 _QUOTED: Final = r"(?:b?(\\{0,7}[\"'])(?:(?:(?!(?<!\\)\2).)*(?=(?<!\\)\2)|[^\r\n]*)|\[redacted\]|[^\s\"',;&)}\]]+)"
 #: More than a word of a sentence: something in it is a digit, a sign, or an upper-case letter further in.
 _OPAQUE: Final = r"(?=[A-Za-z][a-z]*[A-Z0-9._~+/=-]|[^A-Za-z\s])[A-Za-z0-9._~+/=-]{6,}"
@@ -117,11 +117,12 @@ class Redactor:
 def _is_suspicious(lower: str) -> bool:
     """Whether any of the patterns can match. Plain `in`, written out: it runs for every event, on the caller's time."""
     return (
-        "pass" in lower or "session" in lower or "srf" in lower or "card" in lower or "signature" in lower or "secret" in lower or "token" in lower or "key" in lower or "passphrase" in lower
-        or "pwd" in lower or "credential" in lower or "authorization" in lower or "cookie" in lower
-        or "bearer" in lower or "basic" in lower or "eyj" in lower or "://" in lower or "_live_" in lower
-        or "_test_" in lower or "whsec_" in lower or ("gh" in lower and "_" in lower) or "github_pat_" in lower
-        or "xox" in lower or "akia" in lower or "asia" in lower or ":aa" in lower
+        "pass" in lower or "secret" in lower or "token" in lower or "key" in lower or "pwd" in lower
+        or "session" in lower or "srf" in lower or "card" in lower or "signature" in lower or "credential" in lower
+        or "authorization" in lower or "cookie" in lower or "bearer" in lower or "basic" in lower or "eyj" in lower
+        or "://" in lower or "_live_" in lower or "_test_" in lower or "whsec_" in lower
+        or ("gh" in lower and "_" in lower) or "github_pat_" in lower or "xox" in lower or "akia" in lower
+        or "asia" in lower or ":aa" in lower
     )  # fmt: skip
 
 

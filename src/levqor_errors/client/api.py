@@ -64,18 +64,15 @@ def init(
         redact_patterns: regular expressions of what is secret wherever it stands.
     """
     settings = _settings(url, service, environment, release, spool_dir)
-    try:
-        options = ClientOptions.check(
-            before_send=before_send,
-            sample_rate=sample_rate,
-            flood_limit=flood_limit,
-            include_locals=include_locals,
-            redact_keys=redact_keys,
-            redact_patterns=redact_patterns,
-        )
-    except ConfigError as error:
-        logger.warning("%s; options keep their defaults", error)
-        options = ClientOptions.check()
+    options = ClientOptions.usable(
+        lambda error: logger.warning("%s; the default is used", error),
+        before_send=before_send,
+        sample_rate=sample_rate,
+        flood_limit=flood_limit,
+        include_locals=include_locals,
+        redact_keys=redact_keys,
+        redact_patterns=redact_patterns,
+    )
     client = Client(settings, options)
     previous = replace_client(client)
     if previous is not None:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from .snapshot import Snapshot
 
 VALUE_CHARS: Final = 8_192
+#: Texts and notes of a whole chain together.
+CHARS: Final = 65_536
+TYPE_CHARS: Final = 500
 #: Exceptions of one chain, members of groups included.
 EXCEPTIONS: Final = 20
 #: Frames of one exception: these many from its start and from its end, so that a deep recursion keeps both.
@@ -40,6 +43,14 @@ def capture_exception(
     """
     found: list[dict[str, Any]] = []
     seen: set[int] = set()
+    room = CHARS
+
+    def text(value: object) -> str:
+        nonlocal room
+        shown = redact(safe_str(value, max(min(VALUE_CHARS, room), 100)))
+        room -= len(shown)
+        return shown
+
     todo: list[tuple[BaseException, str | None, int]] = [(exception, None, 0)]
     while todo and len(found) < EXCEPTIONS:
         one, via, of = todo.pop()
@@ -47,48 +58,56 @@ def capture_exception(
         if id(one) in seen:
             continue
         seen.add(id(one))
-        entry: dict[str, Any] = {"type": _type_name(type(one)), "value": redact(safe_str(one))}
+        entry: dict[str, Any] = {"type": _type_name(type(one)), "value": text(one)}
         if via is not None:
             entry["via"], entry["of"] = via, of
-        traceback = peek(one, "__traceback__")
-        frames, cut = _frames(traceback if type(traceback) is TracebackType else None, snapshot)
+        frames, cut = _frames(_traceback(one), snapshot)
         entry["frames"] = frames
         if cut:
             entry["cut"] = cut
-        notes = peek(one, "__notes__")
-        if type(notes) is list and notes:
-            entry["notes"] = [redact(safe_str(note)) for note in notes[:NOTES]]
+        notes = _several(one, "__notes__", NOTES)
+        if notes:
+            entry["notes"] = [text(note) for note in notes]
         index = len(found)
         found.append(entry)
-        members = peek(one, "exceptions")
-        if type(members) is tuple:
-            todo.extend((member, "member", index) for member in reversed(members[:EXCEPTIONS]) if _is_exception(member))
-        cause, context = peek(one, "__cause__"), peek(one, "__context__")
-        if _is_exception(cause):
+        members = _several(one, "exceptions", EXCEPTIONS)
+        # Not isinstance(): it asks the object itself for its class.
+        todo.extend(
+            (member, "member", index) for member in reversed(members) if issubclass(type(member), BaseException)
+        )
+        cause, context = _cause(one), _context(one)
+        if cause is not None:
             todo.append((cause, "cause", index))
-        elif _is_exception(context) and not peek(one, "__suppress_context__"):
+        elif context is not None and not _suppressed(one):
             todo.append((context, "context", index))
     return found
 
 
-def peek(value: object, name: str) -> Any:
-    """An attribute, or `None`: exceptions with a `__getattr__` of their own may raise anything for a name they lack."""
+# The interpreter's own attributes, past whatever the exception's class has made of them.
+_traceback: Final = vars(BaseException)["__traceback__"].__get__
+_cause: Final = vars(BaseException)["__cause__"].__get__
+_context: Final = vars(BaseException)["__context__"].__get__
+_suppressed: Final = vars(BaseException)["__suppress_context__"].__get__
+
+
+def _several(one: BaseException, name: str, most: int) -> list[Any]:
+    """The first of what a list or tuple under this name holds; of exceptions that may be anybody's."""
     try:
-        return getattr(value, name, None)
-    except Exception:  # noqa: BLE001 - see above
-        return None
-
-
-def _is_exception(value: object) -> bool:
-    return issubclass(type(value), BaseException)
+        value: Any = getattr(one, name, None)
+        if issubclass(type(value), list):
+            return list(list.__getitem__(value, slice(0, most)))
+        return list(tuple.__getitem__(value, slice(0, most))) if issubclass(type(value), tuple) else []
+    except Exception:  # noqa: BLE001 - a stranger's attribute may raise anything
+        return []
 
 
 def safe_str(value: object, most: int = VALUE_CHARS) -> str:
     """`str(value)`, cut in its middle to about `most` characters, whatever its `__str__` does."""
     try:
-        text = str(value)
+        # A __str__ may return a subclass of str, which may lie about its length; this makes it a plain one.
+        text = str.__str__(str(value))
     except Exception as error:  # noqa: BLE001 - a stranger's __str__ may raise anything
-        return f"<{type(value).__name__} whose __str__ raised {type(error).__name__}>"
+        return f"<{type(value).__name__[:200]} whose __str__ raised {type(error).__name__[:200]}>"
     if len(text) > most:
         half = most // 2
         return f"{text[:half]} … {len(text) - 2 * half} characters cut … {text[-half:]}"
@@ -96,9 +115,8 @@ def safe_str(value: object, most: int = VALUE_CHARS) -> str:
 
 
 def _type_name(kind: type[BaseException]) -> str:
-    module = peek(kind, "__module__")
-    unnamed = not isinstance(module, str) or module in ("builtins", "__main__")
-    return kind.__qualname__ if unnamed else f"{module}.{kind.__qualname__}"
+    module, name = kind.__module__, kind.__qualname__[:TYPE_CHARS]
+    return name if not isinstance(module, str) or module in ("builtins", "__main__") else f"{module}.{name}"
 
 
 def _frames(traceback: TracebackType | None, snapshot: Snapshot | None) -> tuple[list[list[Any]], int]:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..config import ClientSettings
 from ..ids import uuid7
-from ..limits import STACK_CHARS
+from ..limits import SERVICE_CHARS, STACK_CHARS
 from ..severity import SEVERITY_ALIASES, Severity
 from . import scopes
-from .capture import capture_exception, peek, safe_str
+from .capture import capture_exception, safe_str
 from .flood import FloodLimit
 from .journal import RANKS, Journal
 from .losses import Losses
@@ -38,9 +38,14 @@ _MARK_SECONDS: Final = 60.0
 #: Seconds that a fork may wait for an import on the shipper's thread.
 _FORK_WAIT: Final = 5.0
 
-# ensure_ascii: a lone surrogate becomes an escape, which the collector knows how to read, and no text can hold a
-# newline that would end the line. The default makes sure that no value at all fails here.
-_encode = json.JSONEncoder(separators=(",", ":"), default=safe_str).encode
+# No text can hold a newline that would end the line: JSON escapes it. The default makes sure that no value fails here.
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=safe_str).encode
+# For lone surrogates, which UTF-8 cannot carry: they become escapes, which the collector knows how to read.
+_encode_ascii = json.JSONEncoder(separators=(",", ":"), default=safe_str).encode
+
+#: A line of the journal.
+LINE_BYTES: Final = 900_000
+_DISPENSABLE: Final = (("context", "breadcrumbs"), ("context", "extra"), ("stack",), ("exceptions",), ("context",))
 
 
 class Client:
@@ -104,30 +109,48 @@ class Client:
         Returns:
             The event's id, or that of the event that stands for it; `None` if it was left out.
         """
-        level = (SEVERITY_ALIASES.get(severity) or SEVERITY_ALIASES.get(str(severity).lower(), Severity.ERROR)).value
+        level = _level(severity)
+        # Not isinstance(): it asks the object itself for its class.
+        if exception is not None and not issubclass(type(exception), BaseException):
+            exception = None
         if exception is not None and automatic:
-            mark = peek(exception, _MARK)
-            if type(mark) is tuple and time.monotonic() - mark[1] < _MARK_SECONDS:
+            mark = _attributes(exception).get(_MARK)
+            if mark is not None and time.monotonic() - mark[1] < _MARK_SECONDS:
                 return mark[0] or None
+        event_id = self._record(service, message, level, exception, fields, extra, context)
+        if exception is not None:
+            # Left out counts too: the next one that meets it must not draw another lot.
+            _attributes(exception)[_MARK] = (event_id or "", time.monotonic())
+        return event_id
+
+    def _record(
+        self,
+        service: str | None,
+        message: object,
+        level: str,
+        exception: BaseException | None,
+        fields: Mapping[str, object] | None,
+        extra: Mapping[str, object] | None,
+        context: Mapping[str, Any] | None,
+    ) -> str | None:
         options = self.options
         if options.sample_rates and not _drawn(options.sample_rates.get(level, 1.0)):
             self.losses.add("sampled")
-            _mark(exception, "")
             return None
         event_id = uuid7()
         around = scopes.current()
         event: dict[str, Any] = {
             "event_id": event_id,
             "created_at": time.time(),
-            "service": service or self.settings.service,
+            "service": (safe_str(service, SERVICE_CHARS) if service is not None else "") or self.settings.service,
             "severity": level,
-            "message": self._redact(safe_str(message)),
+            "message": self._message(message, exception),
             **self._fixed,
         }
         if around.user_email is not None:
             event["user_email"] = around.user_email
         if around.path is not None:
-            event["path_or_screen"] = around.path
+            event["path_or_screen"] = self._redact(around.path)
         if fields is not None:
             for name, value in fields.items():
                 if value is not None:
@@ -138,19 +161,18 @@ class Client:
         if exception is not None:
             snapshot = Snapshot(options.redactor) if options.include_locals else None
             event["exceptions"] = capture_exception(exception, self._redact, snapshot)
-        if extra:
-            data["extra"] = Snapshot(options.redactor).of(extra)
+        if extra is not None:
+            shown = Snapshot(options.redactor).of(extra)
+            if shown != {}:
+                data["extra"] = shown
         if self._flood is not None and not self._admit(event, data):
-            _mark(exception, "")
             return None
         if data:
             event["context"] = data
-        line = _encode(event) if options.before_send is None else self._before_send(event)
+        line = _line(event) if options.before_send is None else self._before_send(event)
         if line is None:
-            _mark(exception, "")
             return None
         self._append(line, level)
-        _mark(exception, event_id)
         return event_id
 
     def stats(self) -> dict[str, int]:
@@ -203,8 +225,7 @@ class Client:
         transport = Transport(self.settings.url, timeout)
         return Delivery(self.journal, transport, self.losses, self._tell_losses, self.options.redactor.text)
 
-    def _append(self, text: str, level: str) -> None:
-        line = text.encode() + b"\n"
+    def _append(self, line: bytes, level: str) -> None:
         self.recorded += 1
         if self._sink is not None:
             self._sink(line)
@@ -227,7 +248,7 @@ class Client:
             data["suppressed"] = left_out
         return True
 
-    def _before_send(self, event: dict[str, Any]) -> str | None:
+    def _before_send(self, event: dict[str, Any]) -> bytes | None:
         """The service's own last word. If it fails the event is left out: it may be what takes out secrets."""
         assert self.options.before_send is not None
         kept = {"event_id": event["event_id"], "created_at": event["created_at"]}
@@ -242,13 +263,23 @@ class Client:
             if not isinstance(changed, dict):
                 raise TypeError(f"it returned {type(changed).__name__}, not a dict or None")
             # With these a retry is known for one.
-            return _encode({**changed, **kept})
-        except Exception:
+            return _line({**changed, **kept})
+        except Exception as error:  # noqa: BLE001 - it is the service's own code
             self.losses.add("before_send_failed")
             if not self._before_send_failed:
                 self._before_send_failed = True
-                logger.exception("before_send failed, and its event is not sent; further failures are only counted")
+                logger.warning(
+                    "before_send failed (%s: %s), and its event is not sent; further failures are only counted",
+                    type(error).__name__, safe_str(error),
+                )  # fmt: skip
             return None
+
+    def _message(self, message: object, exception: BaseException | None) -> str:
+        """The message's text; the collector takes none without."""
+        text = self._redact(safe_str(message))
+        if text and not text.isspace():
+            return text
+        return "(no message)" if exception is None else type(exception).__name__[:200]
 
     def _tell_losses(self, losses: Mapping[str, int]) -> None:
         """Say on the dashboard, as an event, what was left out or lost."""
@@ -263,7 +294,7 @@ class Client:
             **self._fixed,
             "context": {"losses": dict(losses)},
         }
-        self.journal.append(RANKS["warning"], _encode(event).encode() + b"\n")
+        self.journal.append(RANKS["warning"], _encoded(event))
 
 
 def _drawn(rate: float) -> bool:
@@ -302,11 +333,41 @@ def _surround(data: dict[str, Any], around: scopes.Scope) -> None:
         data["breadcrumbs"] = around.breadcrumbs
 
 
-def _mark(exception: BaseException | None, event_id: str) -> None:
-    """Note on an exception what it was reported as; empty: it was left out."""
-    if exception is None:
-        return
+def _attributes(exception: BaseException) -> dict[str, Any]:
+    """An exception's own, past any __getattr__ and __setattr__ of its class."""
+    attributes: dict[str, Any] = object.__getattribute__(exception, "__dict__")
+    return attributes
+
+
+def _level(severity: object) -> str:
+    """A severity's name; anything that is none is an error."""
+    name = (
+        severity if type(severity) is str else safe_str(severity.value if isinstance(severity, Severity) else severity)
+    )
+    return (SEVERITY_ALIASES.get(name) or SEVERITY_ALIASES.get(name.lower(), Severity.ERROR)).value
+
+
+def _line(event: dict[str, Any]) -> bytes:
+    """An event's line, within bounds: what is most likely too large is left out first."""
+    line = _encoded(event)
+    if len(line) <= LINE_BYTES:
+        return line
+    event = dict(event)
+    for path in _DISPENSABLE:
+        inner: Any = event
+        for name in path[:-1]:
+            inner[name] = inner = dict(inner[name]) if isinstance(inner.get(name), dict) else {}
+        if path[-1] in inner:
+            inner[path[-1]] = "<left out: the event is too large>"
+            line = _encoded(event)
+            if len(line) <= LINE_BYTES:
+                return line
+    kept = ("event_id", "created_at", "service", "severity", "message")
+    return _encoded({name: safe_str(event.get(name)) if name != "created_at" else event.get(name) for name in kept})
+
+
+def _encoded(event: dict[str, Any]) -> bytes:
     try:
-        setattr(exception, _MARK, (event_id, time.monotonic()))
-    except Exception:  # noqa: BLE001 - an exception with slots, or with a __setattr__ of its own
-        return
+        return _encode(event).encode() + b"\n"
+    except UnicodeEncodeError:
+        return _encode_ascii(event).encode() + b"\n"

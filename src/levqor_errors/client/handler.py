@@ -20,6 +20,8 @@ from .snapshot import safe_repr
 _OWN_LOGGERS: Final = frozenset({"levqor_errors", "httpx", "httpcore"})
 #: What every record has; anything else on a record is the caller's `extra`.
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+#: Records within records that are heard.
+_DEPTH: Final = 4
 _TRACEBACK: Final = "\nTraceback (most recent call last):\n"
 
 
@@ -41,7 +43,7 @@ class ErrorHandler(logging.Handler):
         self.service = service
         self._breadcrumb_level = None if breadcrumbs is None else _number(breadcrumbs)
         self._busy = threading.local()
-        super().__init__(level)
+        super().__init__()
         self.setLevel(level)
 
     def setLevel(self, level: int | str) -> None:  # noqa: N802 - logging's own name
@@ -62,9 +64,12 @@ class ErrorHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append the record to the journal, or to the breadcrumbs."""
-        if record.name.partition(".")[0] in _OWN_LOGGERS or getattr(self._busy, "now", False):
+        depth = getattr(self._busy, "depth", 0)
+        # A signal handler or a destructor may log while this very thread is in here, and is heard. A message that logs
+        # itself while it is shown comes back for ever, and is not.
+        if depth >= _DEPTH or str(record.name).partition(".")[0] in _OWN_LOGGERS:
             return
-        self._busy.now = True
+        self._busy.depth = depth + 1
         try:
             if record.levelno >= self.event_level:
                 self._report(record)
@@ -74,7 +79,7 @@ class ErrorHandler(logging.Handler):
         except Exception:  # noqa: BLE001 - as logging has it: told on stderr, never raised
             self.handleError(record)
         finally:
-            self._busy.now = False
+            self._busy.depth = depth
 
     def _report(self, record: logging.LogRecord) -> None:
         context: dict[str, Any] = {
@@ -82,8 +87,9 @@ class ErrorHandler(logging.Handler):
             "location": {"file": record.pathname, "line": record.lineno, "function": record.funcName},
         }
         # The message before its arguments went in is the same for every occurrence: what to group by.
-        if record.args and isinstance(record.msg, str):
-            context["message_template"] = record.msg
+        client = current_client()
+        if record.args and type(record.msg) is str:
+            context["message_template"] = client.options.redactor.text(safe_str(record.msg))
         message = _message(record)
         exception = record.exc_info[1] if record.exc_info else None
         stack = (record.exc_text or record.stack_info) if exception is None else None
@@ -91,7 +97,7 @@ class ErrorHandler(logging.Handler):
             # What a QueueHandler leaves of an exception: its text behind the message (QueueHandler.prepare).
             message, stack = _split(message)
         extra = {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
-        current_client().record(
+        client.record(
             self.service,
             message,
             _severity(record.levelno),
@@ -104,11 +110,16 @@ class ErrorHandler(logging.Handler):
 
 
 def _message(record: logging.LogRecord) -> str:
-    """The message with its arguments, or beside them where they do not fit it: other handlers complain of that."""
+    """The record's message; where its arguments do not fit, or cannot be shown, what there is of it."""
     try:
-        return record.getMessage()
-    except Exception:  # noqa: BLE001 - %-formatting runs the arguments' own code
-        return f"{safe_str(record.msg)} {safe_repr(record.args)}"
+        return str.__str__(record.getMessage())
+    except Exception:  # noqa: BLE001 - a stranger's __str__ may raise anything
+        given = ", ".join(safe_repr(one)[:200] for one in _arguments(record.args)[:10])
+        return f"{safe_str(record.msg)} (arguments that do not fit: {given})" if given else safe_str(record.msg)
+
+
+def _arguments(args: object) -> tuple[object, ...]:
+    return args if type(args) is tuple else (args,)
 
 
 def _split(message: str) -> tuple[str, str]:

@@ -131,6 +131,8 @@ class Journal:
         self._open: dict[int, _OpenSegment] = {}
         self._memory: deque[bytes] = deque()
         self._memory_bytes = 0
+        self._lines: deque[tuple[int, bytes]] = deque()
+        self._appending = False
         self._taken: set[int] = set()
         self._unseen = False
         self._finished = False
@@ -144,24 +146,37 @@ class Journal:
         """
         failure: OSError | None = None
         with self._lock:
-            try:
-                segment = self._open.get(rank) or self._create(rank)
-                written = os.write(segment.descriptor, line)
-                if written < len(line):
-                    # The disk filled up within the line: what is there of it would spoil the next one.
-                    os.ftruncate(segment.descriptor, segment.size)
-                    raise OSError("no space for a whole line")
-                segment.size += written
-                if segment.size >= SEGMENT_BYTES or self._finished:
-                    self._close(rank)
-            except OSError as error:
-                failure = error
-                self._remember([line])
-            except _NoRoomError:
-                self._losses.add("spool_full")
+            self._lines.append((rank, line))
+            # The lock lets its own thread in again: a signal handler or a destructor that logs in the middle of this
+            # leaves its event to the call that it interrupts.
+            while self._lines and not self._appending:
+                self._appending = True
+                try:
+                    while self._lines:
+                        failure = self._write(*self._lines.popleft()) or failure
+                finally:
+                    self._appending = False
         # Outside of the lock: a handler of the host's may have a lock of its own, and wait in it for ours.
         if failure is not None:
             self._warn(failure)
+
+    def _write(self, rank: int, line: bytes) -> OSError | None:
+        try:
+            segment = self._open.get(rank) or self._create(rank)
+            written = os.write(segment.descriptor, line)
+            if written < len(line):
+                # The disk filled up within the line: what is there of it would spoil the next one.
+                os.ftruncate(segment.descriptor, segment.size)
+                raise OSError("no space for a whole line")
+            segment.size += written
+            if segment.size >= SEGMENT_BYTES or self._finished:
+                self._close(rank)
+        except OSError as error:
+            self._remember([line])
+            return error
+        except _NoRoomError:
+            self._losses.add("spool_full")
+        return None
 
     def rotate(self) -> None:
         """Close the open segments, so that they can be delivered."""
@@ -237,7 +252,7 @@ class Journal:
 
     def has_events(self) -> bool:
         """Whether this process has appended anything that `closed` has not shown, or keeps something in memory."""
-        return bool(self._open or self._memory or self._unseen)
+        return bool(self._open or self._memory or self._lines or self._unseen)
 
     def size(self) -> int:
         """Bytes that wait, of all processes."""
@@ -295,7 +310,10 @@ class Journal:
         return segment
 
     def _close(self, rank: int) -> None:
-        descriptor = self._open.pop(rank).descriptor
+        segment = self._open.pop(rank, None)
+        if segment is None:
+            return
+        descriptor = segment.descriptor
         self._unseen = True
         # By name, and not only by closing: a forked child may still have a copy.
         _unlock(descriptor)

@@ -23,6 +23,28 @@ class ClientOptions(NamedTuple):
     redactor: Redactor
 
     @classmethod
+    def usable(cls, complain: Callable[[ConfigError], object], **given: Any) -> ClientOptions:
+        """Of what is given all that can be used; one that cannot does not take the others along, least of all those
+        that hide secrets.
+
+        Args:
+            complain: called with each error.
+            **given: as for `check`.
+        """
+        kept: dict[str, Any] = {}
+        for name, value in given.items():
+            several = name.startswith("redact_") and type(value) in (list, tuple, set, frozenset)
+            for one in value if several else (value,):
+                option: dict[str, Any] = {name: [one] if several else one}
+                try:
+                    cls.check(**option)
+                except ConfigError as error:
+                    complain(error)
+                    continue
+                kept[name] = [*kept.get(name, ()), one] if several else one
+        return cls.check(**kept)
+
+    @classmethod
     def check(
         cls,
         *,
@@ -42,11 +64,23 @@ class ClientOptions(NamedTuple):
             raise ConfigError("before_send", "must be a function")
         if flood_limit is not None and (not isinstance(flood_limit, int) or flood_limit < 1):
             raise ConfigError("flood_limit", "must be a whole number of events a minute, at least 1")
+        keys, patterns = _texts("redact_keys", redact_keys), _texts("redact_patterns", redact_patterns)
         try:
-            redactor = Redactor(redact_keys, redact_patterns)
-        except (re.error, TypeError) as error:
+            redactor = Redactor(keys, patterns)
+        except re.error as error:
             raise ConfigError("redact_patterns", f"must be regular expressions: {error}") from error
         return cls(before_send, _rates(sample_rate), flood_limit, bool(include_locals), redactor)
+
+
+def _texts(name: str, given: Iterable[str]) -> list[str]:
+    try:
+        # One text is one, and not its letters.
+        texts = [given] if isinstance(given, str) else list(given)
+    except TypeError as error:
+        raise ConfigError(name, "must be a list of texts") from error
+    if not all(isinstance(text, str) for text in texts):
+        raise ConfigError(name, "must be a list of texts")
+    return texts
 
 
 def _rates(given: float | Mapping[str, float] | None) -> dict[str, float]:

@@ -21,7 +21,9 @@ _LINE_CHARS: Final = 200
 _CAUSE: Final = "\nThe above exception was the direct cause of the following exception:\n\n"
 _CONTEXT: Final = "\nDuring handling of the above exception, another exception occurred:\n\n"
 
-_LIBRARY_PATHS: Final = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_LIBRARY_PATHS: Final = tuple(
+    {f"{sysconfig.get_path(name)}/" for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+)
 _LIBRARY_MARKS: Final = ("/site-packages/", "/dist-packages/", "<frozen ", "<string>")
 
 

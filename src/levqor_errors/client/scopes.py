@@ -9,17 +9,21 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
 
-from ..redact import Redactor
+from ..redact import REDACTED, Redactor
 from .capture import safe_str
 from .snapshot import Snapshot
 
 #: The latest are kept.
 BREADCRUMBS: Final = 50
 TAGS: Final = 50
+TAG_CHARS: Final = 500
+#: Of one, and of all of them in their encoded form; the oldest go first.
+BREADCRUMB_CHARS: Final = 5_000
+BREADCRUMBS_CHARS: Final = 200_000
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -48,14 +52,17 @@ def change(**fields: Any) -> None:
 
 def user(redactor: Redactor, email: str | None, more: Mapping[str, object]) -> None:
     """Who is served here."""
-    change(user_email=None if email is None else safe_str(email), user=Snapshot(redactor).of(more) if more else None)
+    email = None if email is None else redactor.text(safe_str(email))
+    change(user_email=email, user=Snapshot(redactor).of(more) if more else None)
 
 
 def tag(redactor: Redactor, name: str, value: object) -> None:
     """A short fact to filter by."""
     tags = dict(_current.get().tags or {})
-    if len(tags) < TAGS or name in tags:
-        tags[safe_str(name)[:200]] = Snapshot(redactor).of({name: safe_str(value)})[name[:200]]
+    name, text = safe_str(name), safe_str(value, TAG_CHARS)
+    key = redactor.text(name)[:200]
+    if len(tags) < TAGS or key in tags:
+        tags[key] = REDACTED if redactor.is_secret(name) else redactor.text(text)
         change(tags=tags)
 
 
@@ -63,26 +70,33 @@ def breadcrumb(
     redactor: Redactor, message: object, category: str, level: str, data: Mapping[str, object] | None
 ) -> None:
     """Something that happened on the way to an error."""
-    snapshot = Snapshot(redactor)
+    snapshot = Snapshot(redactor, BREADCRUMB_CHARS)
     crumb = {
         "at": round(time.time(), 3),
         "level": safe_str(level, 100),
-        "category": safe_str(category, 100),
+        "category": redactor.text(safe_str(category, 200)),
         "message": snapshot.text(safe_str(message)),
     }
-    if data:
-        crumb["data"] = snapshot.of(data)
+    if data is not None:
+        shown = snapshot.of(data)
+        if shown != {}:
+            crumb["data"] = shown
     scope = _current.get()
-    _current.set(scope._replace(breadcrumbs=(*scope.breadcrumbs[1 - BREADCRUMBS :], _encode(crumb))))
+    crumbs = (*scope.breadcrumbs[1 - BREADCRUMBS :], _encode(crumb))
+    excess = sum(map(len, crumbs)) - BREADCRUMBS_CHARS
+    while excess > 0 and len(crumbs) > 1:
+        excess -= len(crumbs[0])
+        crumbs = crumbs[1:]
+    _current.set(scope._replace(breadcrumbs=crumbs))
 
 
 @contextmanager
 def entered(**fields: Any) -> Iterator[None]:
     """A scope within the present one; what is set inside is forgotten at its end."""
-    before = _current.get()
-    _current.set(before._replace(**fields))
+    token = _current.set(_current.get()._replace(**fields))
     try:
         yield
     finally:
-        # Not reset(token): a generator may be closed in another context than it was started in.
-        _current.set(before)
+        # A generator may be closed in another context than it was started in, where there is nothing to go back from.
+        with suppress(ValueError):
+            _current.reset(token)

@@ -109,10 +109,13 @@ class Shipper:
         with self._start_lock:
             if self._thread is None and not self._stopping:
                 thread = threading.Thread(target=self._run, name="levqor-errors-shipper", daemon=True)
-                with contextlib.suppress(RuntimeError):
+                # Before it is started: a signal handler that logs meanwhile must not start a second one.
+                self._thread = thread
+                try:
                     thread.start()
-                    self._thread = thread
                     self._stop_with_process()
+                except RuntimeError:
+                    self._thread = None
             return self._thread is not None
 
     def _stop_with_process(self) -> None:

@@ -22,6 +22,11 @@ TEXT_CHARS: Final = 4_096
 SECONDS: Final = 0.02
 #: JavaScript and SQLite end here; longer integers go as text.
 _INTEGER_BITS: Final = 63
+KEY_CHARS: Final = 200
+#: No shorter text is a secret by its look.
+_SECRET_CHARS: Final = 10
+_CARD_LOWEST: Final = 10**12
+_CARD_ABOVE: Final = 10**19
 
 
 class Snapshot:
@@ -31,10 +36,10 @@ class Snapshot:
         redactor: what is secret.
     """
 
-    def __init__(self, redactor: Redactor) -> None:
+    def __init__(self, redactor: Redactor, chars: int = CHARS) -> None:
         self._redactor = redactor
         self._nodes = NODES
-        self._chars = CHARS
+        self._chars = chars
         self._deadline = time.monotonic() + SECONDS
         self._path: set[int] = set()
 
@@ -49,17 +54,25 @@ class Snapshot:
         if kind is str:
             return self.text(value)  # type: ignore[arg-type]
         if kind is int:
-            return value if value.bit_length() <= _INTEGER_BITS else f"<int of {value.bit_length()} bits>"  # type: ignore[attr-defined]
+            return self._integer(value)  # type: ignore[arg-type]
         if kind is float:
             return value
-        if isinstance(value, (Mapping, list, tuple, Set)):
+        # By its type: isinstance() asks the object itself for its class.
+        if issubclass(kind, (Mapping, list, tuple, Set)):
             return self._container(value, depth)
-        if isinstance(value, (bytes, bytearray)):
-            return self.text(repr(bytes(value[:TEXT_CHARS])))
+        if kind is bytes or kind is bytearray:
+            return self.text(repr(bytes(value[:TEXT_CHARS])))  # type: ignore[index]
         return self.text(safe_repr(value))
+
+    def _integer(self, value: int) -> object:
+        if _CARD_LOWEST <= value < _CARD_ABOVE and self._redactor.text(str(value)) == REDACTED:
+            return REDACTED
+        return value if value.bit_length() <= _INTEGER_BITS else f"<int of {value.bit_length()} bits>"
 
     def text(self, text: str) -> str:
         """A text, cut and without secrets. Cut first: a pattern's time grows with the text."""
+        if self._chars <= 0:
+            return "<cut>"
         if len(text) > TEXT_CHARS:
             text = f"{text[:TEXT_CHARS]}… <{len(text) - TEXT_CHARS} characters cut>"
         self._chars -= len(text)
@@ -83,28 +96,43 @@ class Snapshot:
     def _mapping(self, value: Mapping[Any, object], depth: int) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key, item in value.items():
-            if len(result) >= BREADTH or self._nodes < 0:
+            if len(result) >= BREADTH or self._nodes < 0 or self._chars <= 0:
                 result["…"] = f"<{len(value) - len(result)} more>"
                 break
-            name = key if type(key) is str else safe_str(key)
-            name = name[:200]
-            self._chars -= len(name)
-            result[name] = REDACTED if self._redactor.is_secret(name) else self.of(item, depth + 1)
+            name = _name(key)
+            shown = self._redactor.text(name) if len(name) >= _SECRET_CHARS else name
+            self._chars -= len(shown)
+            result[shown] = REDACTED if self._redactor.is_secret(name) else self.of(item, depth + 1)
         return result
 
     def _sequence(self, value: Any, depth: int) -> list[Any]:
         result: list[Any] = []
         for item in value:
-            if len(result) >= BREADTH or self._nodes < 0:
+            if len(result) >= BREADTH or self._nodes < 0 or self._chars <= 0:
                 result.append(f"<{len(value) - len(result)} more>")
                 break
-            result.append(self.of(item, depth + 1))
+            result.append(self._pair(item) or self.of(item, depth + 1))
         return result
+
+    def _pair(self, item: Any) -> list[Any] | None:
+        """A name and a secret, as headers and forms are kept: in a list of pairs."""
+        if type(item) in (tuple, list) and len(item) == 2 and type(item[0]) in (str, bytes):
+            name = _name(item[0])
+            if self._redactor.is_secret(name):
+                return [self.text(name), REDACTED]
+        return None
+
+
+def _name(key: object) -> str:
+    if type(key) is str:
+        return key[:KEY_CHARS]
+    return bytes(key[:KEY_CHARS]).decode("latin-1") if type(key) is bytes else safe_str(key)[:KEY_CHARS]
 
 
 def safe_repr(value: object) -> str:
     """`repr(value)`, whatever its `__repr__` does."""
     try:
-        return str(repr(value))
+        # A __repr__ may return a subclass of str, which may lie about itself; this makes it a plain one.
+        return str.__str__(repr(value))
     except Exception as error:  # noqa: BLE001 - a stranger's __repr__ may raise anything
-        return f"<{type(value).__name__} whose __repr__ raised {type(error).__name__}>"
+        return f"<{type(value).__name__[:200]} whose __repr__ raised {type(error).__name__[:200]}>"

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from .capture import safe_str
-from .parse import parse_traceback
+from .parse import parse_traceback, with_modules
 from .render import Sources, render
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -34,14 +34,17 @@ def finish(line: bytes, header: dict[str, Any], sources: Sources) -> bytes | Non
 
 
 def _open_up(event: dict[str, Any], header: dict[str, Any], sources: Sources) -> None:
-    context = event.setdefault("context", {})
+    context = event.get("context")
+    if not isinstance(context, dict):
+        context = {} if context is None else {"context": context}
+    event["context"] = context
     exceptions = event.pop("exceptions", None)
     happened_at = event.get("created_at", 0.0)
     if exceptions:
         text, context["exceptions"] = render(exceptions, happened_at, sources)
         event.setdefault("stack", text)
     elif event.get("stack"):
-        _, parsed = render(parse_traceback(event["stack"]), happened_at, sources)
+        _, parsed = render(with_modules(parse_traceback(event["stack"])), happened_at, sources)
         if parsed:
             context["exceptions"] = parsed
     if context.get("breadcrumbs"):

@@ -27,7 +27,8 @@ def report_from_celery(service: str | None = None) -> None:
         kwargs: Any = None,
         **_: Any,
     ) -> None:
-        if exception is None:
+        # What a task says it throws is expected.
+        if exception is None or isinstance(exception, tuple(getattr(sender, "throws", None) or ())):
             return
         name = getattr(sender, "name", "") or ""
         arguments = {"args": args, "kwargs": kwargs}

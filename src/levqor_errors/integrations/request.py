@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from typing import Any, Final
+from urllib.parse import unquote_plus
 
 from ..client import scopes
 from ..client.api import current_client
@@ -29,17 +30,17 @@ def request_scope(*, method: str, path: str, query: str, headers: dict[str, str]
 
 def describe_request(*, method: str, path: str, query: str, headers: dict[str, str]) -> dict[str, Any]:
     """The request as an event's context has it. Arguments as for `request_scope`."""
-    kept = {name: headers[name] for name in HEADERS if headers.get(name)}
     redactor = current_client().options.redactor
-    request = {"method": method, "path": path, "query": _shown_query(query, redactor), "headers": kept}
+    kept = {name: headers[name] for name in HEADERS if headers.get(name)}
+    request = {"method": method, "path": path, "query": _query(query, redactor), "headers": kept}
     described: dict[str, Any] = Snapshot(redactor).of(request)
     return described
 
 
-def _shown_query(query: str, redactor: Redactor) -> str:
-    """By name, as a mapping's values: `sid=…` is secret in a query, though not in every text."""
-    parts = []
-    for part in query.split("&"):
-        name, equals, _ = part.partition("=")
-        parts.append(f"{name}={REDACTED}" if equals and redactor.is_secret(name) else part)
-    return "&".join(parts)
+def _query(query: str, redactor: Redactor) -> str:
+    """A query without the values that go by the name of a secret."""
+    pairs = [pair.partition("=") for pair in query.split("&")]
+    return "&".join(
+        f"{name}={REDACTED}" if value and redactor.is_secret(unquote_plus(name)) else f"{name}{equals}{value}"
+        for name, equals, value in pairs
+    )

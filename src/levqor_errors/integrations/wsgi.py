@@ -57,6 +57,13 @@ class _Answer:
     def __iter__(self) -> Iterator[bytes]:
         return self
 
+    def __len__(self) -> int:
+        """Servers take the length of an answer of one part from it (PEP 3333, "Handling the Content-Length Header")."""
+        return len(self._body)  # type: ignore[arg-type]
+
+    def __bool__(self) -> bool:
+        return True
+
     def __next__(self) -> bytes:
         return self._within(lambda: next(self._parts))
 
