@@ -134,8 +134,6 @@ def check_url(url: str) -> str:
 
     try:
         parts = urlsplit(str(url).strip())
-        if parts.hostname:
-            parts.hostname.encode("idna")
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except (ValueError, AttributeError):
         usable = False

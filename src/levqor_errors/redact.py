@@ -86,6 +86,8 @@ class Redactor:
         names = [re.sub(r"[\W_]+", r"[\\W_]?", key.strip()) for key in own]
         self._own_names = re.compile(_named("|".join(names))) if names else None
         self._patterns = [re.compile(pattern) for pattern in patterns]
+        # Compiled here and not at import, which every service waits for; nor with the first event, which nobody should.
+        self._forms = [(re.compile(pattern), replacement) for pattern, replacement in _PATTERNS]
         self._known: dict[str, bool] = {}
 
     def is_secret(self, key: str) -> bool:
@@ -102,9 +104,8 @@ class Redactor:
     def text(self, text: str) -> str:
         """The text without what looks like a secret."""
         if _is_suspicious(text.lower()):
-            for pattern, replacement in _PATTERNS:
-                # By re's own cache: compiling them all at import would make every service's start longer.
-                text = re.sub(pattern, replacement, text)
+            for pattern, replacement in self._forms:
+                text = pattern.sub(replacement, text)
         if _CARD.search(text) is not None:
             text = _CARD.sub(_card, text)
         if self._own_names is not None:
