@@ -191,6 +191,10 @@ class Client:
     def close(self, timeout: float) -> None:
         """Deliver what goes out within the time; the rest stays in the journal."""
         self.shipper.stop(timeout)
+        # Where the shipper could not: in the journal it outlives this process.
+        losses = self.losses.due(final=True)
+        if losses is not None:
+            self._tell_losses(losses)
         self.journal.finish()
 
     def before_fork(self) -> tuple[bool, bool]:
@@ -218,11 +222,16 @@ class Client:
 
     def _make_delivery(self, timeout: float) -> Delivery:
         # Imported on the shipper's thread: httpx and what formats stacks take longer to load than all else.
+        # A fork waits for this: a module that is half imported stays so in the child. httpx imports some only later.
         with self._importing:
+            import encodings.idna  # noqa: F401
+
+            import httpcore  # noqa: F401
+
             from .delivery import Delivery
             from .transport import Transport
 
-        transport = Transport(self.settings.url, timeout)
+            transport = Transport(self.settings.url, timeout)
         return Delivery(self.journal, transport, self.losses, self._tell_losses, self.options.redactor.text)
 
     def _append(self, line: bytes, level: str) -> None:
@@ -294,7 +303,8 @@ class Client:
             **self._fixed,
             "context": {"losses": dict(losses)},
         }
-        self.journal.append(RANKS["warning"], _encoded(event))
+        # Among the most severe, so that a full directory does not give up the count of what it gave up.
+        self.journal.append(RANKS["critical"], _encoded(event))
 
 
 def _drawn(rate: float) -> bool:

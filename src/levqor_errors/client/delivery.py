@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -40,6 +41,8 @@ class Delivery:
         delivered: events that the collector has committed.
         failures: passes in a row that it took nothing of.
         backoff: seconds to wait before the next one.
+        retry_after: the part of them that the collector asked for.
+        until: by the monotonic clock, when to leave the rest to others.
     """
 
     def __init__(
@@ -59,6 +62,8 @@ class Delivery:
         self.delivered = 0
         self.failures = 0
         self.backoff = 0.0
+        self.retry_after = 0.0
+        self.until = float("inf")
 
     def run(self, *, final: bool) -> bool:
         """Deliver what is closed already, then, if the collector takes that, what this process has open. While it takes
@@ -87,6 +92,8 @@ class Delivery:
 
     def _deliver_closed(self) -> bool:
         for path in self._journal.closed():
+            if time.monotonic() > self.until:
+                return False
             segment = self._journal.take(path)
             if segment is None:
                 continue
@@ -127,7 +134,7 @@ class Delivery:
         """Deliver lines in batches; returns how many are done with, from the first one on."""
         sources = Sources(self._redact)
         done = 0
-        while done < len(lines):
+        while done < len(lines) and time.monotonic() < self.until:
             batch: list[bytes] = []
             damaged: list[bytes] = []
             size = 0
@@ -180,6 +187,7 @@ class Delivery:
     def failed(self, why: str, retry_after: float = 0.0) -> None:
         """Note that a pass came to nothing; said once, until something goes out again."""
         self.failures += 1
+        self.retry_after = retry_after
         if self.failures == 1:
             logger.warning("the collector does not take events now, they wait in the journal: %s", why)
         most = min(BACKOFF_FIRST * 2 ** min(self.failures, 10), BACKOFF_MOST)

@@ -17,6 +17,8 @@ import contextlib
 import json
 import logging
 import os
+import re
+import stat
 import threading
 import time
 from collections import deque
@@ -50,7 +52,7 @@ _DRAFT_SUFFIX: Final = ".new"
 _DRAFT_AGE: Final = 3600.0
 #: Seconds that a fork may wait for another thread's append, which takes microseconds.
 _FORK_WAIT: Final = 2.0
-_PREFIXES: Final = tuple(f"{rank}-" for rank in RANKS.values())
+_NAME: Final = re.compile(r"[0-3]-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.jsonl", re.ASCII)
 
 
 class _NoRoomError(Exception):
@@ -199,7 +201,7 @@ class Journal:
         """Take a segment for delivery; `None` if another process has it, or it is gone."""
         with self._lock:
             try:
-                descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+                descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
             except OSError:
                 return None
             # Known from here on, so that a child forked at any moment closes its copy.
@@ -208,7 +210,7 @@ class Journal:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             status = os.fstat(descriptor)
             # Another shipper may have delivered and removed it between our open() and our lock.
-            if status.st_nlink:
+            if status.st_nlink and stat.S_ISREG(status.st_mode):
                 return Segment(self, path, descriptor, _read_all(descriptor, status.st_size))
         except OSError:
             pass
@@ -288,12 +290,14 @@ class Journal:
         if fcntl is None:
             raise OSError("no file locks on this system")
         self._make_room(rank)
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Each by itself: a mode holds for the last of several only, and a daemon's umask may be 0.
+        for directory in (self.directory.parent, self.directory):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = f"{rank}-{uuid7()}{_SUFFIX}"
         # Under a name that nobody takes until it is locked: a shipper would find it empty and remove it.
         draft = self.directory / f".{name}{_DRAFT_SUFFIX}"
         header = json.dumps(self.header).encode() + b"\n"
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+        flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
         descriptor = os.open(draft, flags, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -315,6 +319,9 @@ class Journal:
             return
         descriptor = segment.descriptor
         self._unseen = True
+        if not os.fstat(descriptor).st_nlink:
+            # Somebody has removed it, or its whole directory; what is in it would go with the descriptor.
+            self._remember(line + b"\n" for line in os.pread(descriptor, segment.size, 0).splitlines()[1:])
         # By name, and not only by closing: a forked child may still have a copy.
         _unlock(descriptor)
         os.close(descriptor)
@@ -357,7 +364,7 @@ class Journal:
             names = os.listdir(self.directory)  # noqa: PTH208 - names are all it takes
         except OSError:
             return []
-        return [self.directory / name for name in names if name.startswith(_PREFIXES) and name.endswith(_SUFFIX)]
+        return [self.directory / name for name in names if _NAME.fullmatch(name)]
 
     def _remember(self, lines: Iterable[bytes]) -> None:
         for line in lines:

@@ -102,7 +102,7 @@ class Shipper:
         elif self._journal.has_events():
             # From Python 3.12 no thread can be started at the interpreter's end, which may be where the first event
             # came from.
-            self._run(timeout / 2)
+            self._run(timeout / 2, until=time.monotonic() + timeout)
 
     def start(self) -> bool:
         """Start the thread, if it does not run; False where that cannot be any more."""
@@ -125,9 +125,10 @@ class Shipper:
         if util is not None and process is not None and process.parent_process() is not None:
             util.Finalize(None, self.stop, args=(1.5,), exitpriority=0)
 
-    def _run(self, timeout: float = ANSWER_TIMEOUT) -> None:
+    def _run(self, timeout: float = ANSWER_TIMEOUT, until: float = float("inf")) -> None:
         try:
             delivery = self._delivery = self._make_delivery(timeout)
+            delivery.until = until
         except Exception as error:  # noqa: BLE001 - httpx cannot be set up: a proxy's setting, a certificate file
             logger.warning("events cannot be sent, they wait in the journal: %s: %s", type(error).__name__, error)
             return
@@ -135,11 +136,13 @@ class Shipper:
             while True:
                 if not self._stopping and not self._flushes:
                     self._hear(LINGER)
-                stopping = self._stopping
-                complete = self._pass(delivery, final=stopping)
                 self._hear_waiting()
-                if complete and not self._journal.has_events():
-                    self._flushed()
+                stopping, asked = self._stopping, tuple(self._flushes)
+                # A pass takes along all that was appended before it.
+                complete = self._pass(delivery, final=stopping)
+                for wish in asked if complete else ():
+                    wish.done.set()
+                    self._flushes.remove(wish)
                 if stopping:
                     return
                 if not self._stopping:
@@ -159,7 +162,7 @@ class Shipper:
         self._flushes = [wish for wish in self._flushes if time.monotonic() < wish.until]
         if self._flushes:
             if not complete:
-                self._hear_out(FLUSH_RETRY)
+                self._hear_out(max(FLUSH_RETRY, delivery.retry_after))
         elif complete:
             self._idle = True
             # Appended between the last delivery and the line above: its notify() found us busy.
@@ -191,8 +194,3 @@ class Shipper:
         if isinstance(wish, _Flush):
             self._flushes.append(wish)
         return wish is not None
-
-    def _flushed(self) -> None:
-        for wish in self._flushes:
-            wish.done.set()
-        self._flushes.clear()

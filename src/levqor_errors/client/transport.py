@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import json
+import time
 from collections.abc import Sequence
 from enum import Enum
 from typing import Any, NamedTuple
@@ -11,6 +13,8 @@ import httpx
 
 #: Seconds.
 CONNECT_TIMEOUT = 3.0
+#: A thousand rejected events and why.
+ANSWER_BYTES = 1024 * 1024
 #: A server's wish is heard up to this many seconds.
 RETRY_AFTER_MOST = 300.0
 
@@ -47,6 +51,7 @@ class Transport:
 
     def __init__(self, url: str, timeout: float) -> None:
         self._url = f"{url}/api/errors/log"
+        self._timeout = timeout
         self._client: httpx.Client = httpx.Client(
             timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT)), follow_redirects=False
         )
@@ -54,21 +59,21 @@ class Transport:
     def send(self, batch: Sequence[bytes]) -> Outcome:
         """Deliver a batch of events, each a line of JSON. Raises nothing that a network can cause."""
         body = gzip.compress(b"\n".join(batch), compresslevel=3)
-        headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
+        headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip", "Accept-Encoding": "identity"}
         try:
-            response = self._client.post(self._url, content=body, headers=headers)
+            with self._client.stream("POST", self._url, content=body, headers=headers) as response:
+                return _outcome(response, _read(response, time.monotonic() + self._timeout), batch)
         except Exception as error:  # noqa: BLE001 - of sockets, TLS, IDNA, a proxy's setting: none is an answer
             return Outcome(Verdict.LATER, why=f"no answer: {type(error).__name__}")
-        return _outcome(response, batch)
 
     def close(self) -> None:
         """Let go of the connection."""
         self._client.close()
 
 
-def _outcome(response: httpx.Response, batch: Sequence[bytes]) -> Outcome:
+def _outcome(response: httpx.Response, body: bytes, batch: Sequence[bytes]) -> Outcome:
     status = response.status_code
-    answer = _json_object(response)
+    answer = _json_object(body)
     if status == 200:
         # A proxy's page can be a 200 too; only the collector's own words are a commit.
         if answer.get("ok") is True and isinstance(answer.get("rejected"), list):
@@ -80,20 +85,30 @@ def _outcome(response: httpx.Response, batch: Sequence[bytes]) -> Outcome:
     return Outcome(Verdict.LATER, retry_after=_retry_after(response), why=f"status {status}")
 
 
-def _json_object(response: httpx.Response) -> dict[str, Any]:
+def _read(response: httpx.Response, until: float) -> bytes:
+    """An answer's body, as far as a collector's can be long, and no longer than it may take."""
+    body = b""
+    for chunk in response.iter_raw():
+        body += chunk
+        if len(body) > ANSWER_BYTES or time.monotonic() > until:
+            break
+    return body
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        value = response.json()
-    except ValueError:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
 
 def _rejected(entries: list[Any], length: int) -> list[tuple[int, str]]:
-    return [
-        (entry["index"], str(entry.get("error", "")))
-        for entry in entries
-        if isinstance(entry, dict) and entry.get("index") in range(length)
-    ]
+    told: dict[int, str] = {}
+    for entry in entries:
+        if isinstance(entry, dict) and type(entry.get("index")) is int and 0 <= entry["index"] < length:
+            told.setdefault(entry["index"], str(entry.get("error", ""))[:500])
+    return list(told.items())
 
 
 def _retry_after(response: httpx.Response) -> float | None:
