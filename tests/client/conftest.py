@@ -1,0 +1,26 @@
+"""Fixtures for the client's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from client_support import no_client_yet
+from levqor_errors import scope
+from levqor_errors.testing import capture_events
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    """No client yet, and nothing around an event."""
+    with no_client_yet(), scope():
+        yield
+
+
+@pytest.fixture
+def events() -> Iterator[list[dict[str, Any]]]:
+    """What is reported during the test, with the default options."""
+    with capture_events() as captured:
+        yield captured

@@ -1,0 +1,534 @@
+"""C9: spool directory read-only, full, missing, on another file system; torn last line; foreign files in it.
+
+Passes when: falls back to memory with one warning; torn lines set aside; others untouched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from host_support import (
+    SHIP,
+    Exchange,
+    FakeCollector,
+    Host,
+    address,
+    finish,
+    free_port,
+    go_on,
+    line_of,
+    stored,
+    told_losses,
+)  # fmt: skip
+from levqor_errors.ids import uuid7
+from support import CollectorProcess, clean_environ, wait_until
+
+StartCollector = Callable[..., CollectorProcess]
+WARNING = "events wait in memory"
+HEADER = b'{"host": "elsewhere", "pid": 1, "python": "3.11.7"}\n'
+
+
+def line(message: str) -> bytes:
+    """An event as a journal has it."""
+    return (
+        json.dumps({"event_id": uuid7(), "created_at": 1.7e9, "service": "shop", "message": message}).encode() + b"\n"
+    )
+
+
+def numbered(count: int, first: int = 0) -> Counter[str]:
+    return Counter(f"event {number}" for number in range(first, count))
+
+
+def prepared(host: Host) -> Path:
+    """The host's directory of segments, as its first process leaves it: empty."""
+    host.run("current_client().journal.directory.mkdir(mode=0o700, parents=True)")
+    return host.journal
+
+
+def segment(directory: Path, content: bytes, rank: int = 1) -> Path:
+    """A segment that a process left."""
+    path = directory / f"{rank}-{uuid7()}.jsonl"
+    path.write_bytes(content)
+    return path
+
+
+# Nowhere to write ----------------------------------------------------------------------------------------------------
+
+LOG_AND_FLUSH = """
+for number in range(200):
+    assert log_error("shop", f"event {number}", ("error", "info")[number % 2]) is not None
+assert flush(30)
+log_error("shop", "event 200")
+delivered = flush(30)
+print(json.dumps(stats()))
+sys.exit(0 if delivered else "not delivered")
+"""
+
+
+def below_a_file(directory: Path) -> Path:
+    (directory / "file").touch()
+    return directory / "file" / "spool"
+
+
+def in_proc(_: Path) -> Path:
+    return Path("/proc/nowhere/spool")
+
+
+def under_a_dangling_link(directory: Path) -> Path:
+    (directory / "link").symlink_to(directory / "gone" / "spool")
+    return directory / "link"
+
+
+@pytest.mark.parametrize("place", [below_a_file, in_proc, under_a_dangling_link])
+def test_c9_unwritable(
+    start_collector: StartCollector, database: Path, tmp_path: Path, place: Callable[[Path], Path]
+) -> None:
+    host = Host(tmp_path, start_collector().url, place(tmp_path))
+    ended = host.run(LOG_AND_FLUSH)
+    assert ended.stderr.count(WARNING) == 1
+    assert len(ended.stderr.splitlines()) == 1
+    assert stored(database) == numbered(201)
+    assert ended.stats == {"recorded": 201, "delivered": 201, "waiting_bytes": 0}
+
+
+def test_c9_memory_is_bounded_and_what_it_gives_up_is_told(
+    start_collector: StartCollector, database: Path, tmp_path: Path
+) -> None:
+    port = free_port()
+    host = Host(tmp_path, address(port), below_a_file(tmp_path))
+    with host.started(
+        """
+for number in range(2500):
+    log_error("shop", f"event {number}")
+print("logged", flush=True)
+sys.stdin.readline()
+losses.FAILURES_EVERY = 0.0
+sys.exit(0 if flush(60) and flush(20) and flush(20) else "not delivered")
+"""
+    ) as process:
+        assert line_of(process) == "logged"
+        start_collector(port=port)
+        go_on(process)
+        ended = finish(process)
+    assert ended.code == 0, ended
+    assert ended.stderr.count(WARNING) == 1
+    # The latest are kept; the event that tells of the loss may need the place of one more.
+    lost = told_losses(database)["memory_full"]
+    assert 1500 <= lost <= 1502
+    assert stored(database) == numbered(2500, first=lost)
+
+
+# Full ----------------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def tiny_file_system(directory: Path) -> Iterator[Path]:
+    directory.mkdir()
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", directory], capture_output=True)
+    if mount.returncode:
+        pytest.skip("only root may mount a file system")
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", directory], check=True)
+
+
+@contextlib.contextmanager
+def bounded_files(directory: Path) -> Iterator[Path]:
+    yield directory
+
+
+@pytest.mark.parametrize(
+    ("make", "limit"),
+    [
+        (tiny_file_system, ""),
+        # A write past it is cut off and then fails with EFBIG, as one on a full disk does with ENOSPC.
+        (bounded_files, "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"),
+    ],
+    ids=["tmpfs", "RLIMIT_FSIZE"],
+)
+def test_c9_full(
+    start_collector: StartCollector,
+    database: Path,
+    tmp_path: Path,
+    make: Callable[[Path], contextlib.AbstractContextManager[Path]],
+    limit: str,
+) -> None:
+    port = free_port()
+    with make(tmp_path / "spool") as spool:
+        host = Host(tmp_path, address(port), spool)
+        with host.started(
+            limit
+            + """
+for number in range(200):
+    assert log_error("shop", f"event {number} {'x' * 700}", ("error", "info")[number % 2]) is not None
+print("logged", flush=True)
+sys.stdin.readline()
+delivered = flush(30)
+log_error("shop", "there is room again")
+print(*os.listdir(current_client().journal.directory), flush=True)
+delivered = flush(30) and delivered
+sys.exit(0 if delivered else "not delivered")
+"""
+        ) as process:
+            assert line_of(process) == "logged"
+            # Some are in the journal, as far as it goes, and each of them whole.
+            assert 10 < len(host.waiting()) < 190
+            start_collector(port=port)
+            go_on(process)
+            # Delivered segments are gone, so that the journal is in use again.
+            assert line_of(process).startswith("1-")
+            ended = finish(process)
+        assert ended.code == 0, ended
+        assert ended.stderr.count(WARNING) == 1
+        assert Counter(message.split(" x")[0] for message in stored(database).elements()) == (
+            numbered(200) + Counter(["there is room again"])
+        )
+        assert told_losses(database) == Counter()
+        assert host.segments() == []
+
+
+# Deleted -------------------------------------------------------------------------------------------------------------
+
+
+def test_c9_deleted_between_events(start_collector: StartCollector, database: Path, tmp_path: Path) -> None:
+    host = Host(tmp_path, start_collector().url)
+    ended = host.run(
+        """
+import shutil
+for number in range(3):
+    log_error("shop", f"event {number}")
+    assert flush(30)
+    shutil.rmtree(current_client().settings.spool_dir)
+"""
+    )
+    assert ended.stderr == ""
+    assert stored(database) == numbered(3)
+
+
+def test_c9_deleted_under_open_segments(start_collector: StartCollector, database: Path, tmp_path: Path) -> None:
+    """What was in the files is gone with them, if that is what somebody wants; what is logged after it must not be."""
+    port = free_port()
+    host = Host(tmp_path, address(port))
+    with host.started(
+        """
+import shutil
+for number in range(50):
+    log_error("shop", f"before {number}")
+shutil.rmtree(current_client().settings.spool_dir)
+for number in range(50):
+    log_error("shop", f"event {number}")
+print("deleted", flush=True)
+sys.stdin.readline()
+sys.exit(0 if flush(30) else "not delivered")
+"""
+    ) as process:
+        assert line_of(process) == "deleted"
+        start_collector(port=port)
+        go_on(process)
+        ended = finish(process)
+    assert ended.code == 0, ended
+    arrived = stored(database)
+    assert not numbered(50) - arrived
+    assert set(arrived.values()) == {1}
+
+
+# Foreign files -------------------------------------------------------------------------------------------------------
+
+
+def tree(directory: Path) -> dict[str, Any]:
+    """Every file with its content, and everything else by its kind."""
+    return {
+        path.relative_to(directory).as_posix(): (
+            str(path.readlink()) if path.is_symlink() else path.read_bytes() if path.is_file() else "directory"
+        )
+        for path in sorted(directory.rglob("*"))
+    }
+
+
+def check_untouched(host: Host, database: Path) -> None:
+    before = tree(host.journal)
+    ended = host.run(LOG_AND_FLUSH)
+    host.ship()
+    assert tree(host.journal) == before
+    assert stored(database) == numbered(201)
+    assert ended.stderr == ""
+    assert not any(name.startswith("lost") for name in ended.stats)
+
+
+def test_c9_foreign_files(start_collector: StartCollector, database: Path, tmp_path: Path) -> None:
+    host = Host(tmp_path, start_collector().url)
+    directory = prepared(host)
+    foreign = ["notes.txt", ".hidden.jsonl", "set-aside.jsonl", "events.jsonl", "1-notes.txt", "4-four.jsonl", "0-"]
+    for name in foreign:
+        (directory / name).write_bytes(HEADER + line("not ours") + b"half a li")
+    (directory / "folder").mkdir()
+    (directory / "folder" / f"1-{uuid7()}.jsonl").write_bytes(HEADER + line("not ours"))
+    (directory / "link").symlink_to("/etc/hostname")
+    check_untouched(host, database)
+
+
+def test_c9_foreign_files_with_names_like_ours(start_collector: StartCollector, database: Path, tmp_path: Path) -> None:
+    """A segment is named by its rank and a UUID, and by nothing else."""
+    host = Host(tmp_path, start_collector().url)
+    directory = prepared(host)
+    for name in ("1-notes.jsonl", "0-2024-01-01.jsonl", "3-.jsonl", f"1-{uuid7()}.old.jsonl", f"2-x{uuid7()}.jsonl"):
+        (directory / name).write_bytes(b'{"message": "a line of somebody\'s"}\n' * 2)
+    check_untouched(host, database)
+
+
+def test_c9_what_is_no_file(start_collector: StartCollector, database: Path, tmp_path: Path) -> None:
+    """Even under a segment's name: a folder, a pipe, a link to somebody's file, a link to nothing."""
+    host = Host(tmp_path, start_collector().url)
+    directory = prepared(host)
+    secret = tmp_path / "somebody's"
+    secret.write_bytes(HEADER + line("not ours"))
+    (directory / f"0-{uuid7()}.jsonl").mkdir()
+    os.mkfifo(directory / f"1-{uuid7()}.jsonl")
+    (directory / f"1-{uuid7()}.jsonl").symlink_to(secret)
+    (directory / f"2-{uuid7()}.jsonl").symlink_to(tmp_path / "nothing")
+    before = sorted(directory.iterdir())
+    ended = host.run(LOG_AND_FLUSH)
+    assert sorted(directory.iterdir()) == before
+    assert secret.read_bytes().endswith(b"}\n")
+    assert stored(database) == numbered(201)
+    assert ended.stderr == ""
+
+
+# Damage --------------------------------------------------------------------------------------------------------------
+
+GARBAGE: dict[str, tuple[bytes, Counter[str]]] = {
+    "empty": (b"", Counter()),
+    "header alone": (HEADER, Counter()),
+    "torn header": (HEADER[:20], Counter(torn=1)),
+    "torn line": (HEADER + line("good") + line("torn")[:50], Counter(torn=1)),
+    "torn line of one byte": (HEADER + line("good") + b"{", Counter(torn=1)),
+    "binary, no newline": (bytes(range(11, 256)) * 8, Counter(torn=1)),
+    "binary lines": (HEADER + (bytes(range(11, 256)) + b"\n") * 3, Counter(damaged=3)),
+    "zeros": (HEADER + bytes(4096) + b"\n" + line("good"), Counter(damaged=1)),
+    "no objects": (HEADER + b'[]\n7\nnull\n"text"\n' + line("good"), Counter(damaged=4)),
+    "no bottom": (HEADER + b"[" * 100_000 + b"\n" + line("good"), Counter(damaged=1)),
+    "header without bottom": (b"[" * 100_000 + b"\n" + line("good"), Counter()),
+    "header that is no object": (b"7\n" + line("good"), Counter()),
+    "number without end": (HEADER + b'{"message": ' + b"7" * 10_000 + b"}\n" + line("good"), Counter(damaged=1)),
+}
+#: Objects, but not as we write them. How much of them arrives is open, as long as the others do.
+WRONG: dict[str, dict[str, Any]] = {
+    "context is a list": {"context": []},
+    "context is null": {"context": None},
+    "context is a text": {"context": "text"},
+    "stack is a number": {"stack": 5},
+    "stack is a list": {"stack": ["a", "b"]},
+    "exceptions is a number": {"exceptions": 5},
+    "exception is a text": {"exceptions": ["text"]},
+    "exception without frames": {"exceptions": [{"type": "E"}]},
+    "frame of numbers": {"exceptions": [{"type": "E", "value": "", "frames": [[1, 2, 3, 4]]}]},
+    "frame of texts": {
+        "exceptions": [{"type": "E", "value": "", "frames": [["/etc/hostname", "1", "f", "m"]]}],
+    },
+    "line below zero": {
+        "exceptions": [{"type": "E", "value": "", "frames": [["/etc/hostname", -1, "f", "m"]]}],
+    },
+    "file with a NUL": {
+        "exceptions": [{"type": "E", "value": "", "frames": [["/etc/\0", 1, "f", "m"]]}],
+    },
+    "created_at is a text": {"created_at": "now", "exceptions": [
+        {"type": "E", "value": "", "frames": [["/etc/hostname", 1, "f", "m"]]},
+    ]},
+    "breadcrumbs is a number": {"context": {"breadcrumbs": 5}},
+    "breadcrumb is no JSON": {"context": {"breadcrumbs": ["{"]}},
+}  # fmt: skip
+
+
+def test_c9_damaged_segments(tmp_path: Path) -> None:
+    """What can be read of them arrives, the rest is set aside and counted, and those behind them arrive too."""
+    with FakeCollector() as collector:
+        host = Host(tmp_path, collector.url)
+        directory = prepared(host)
+        for kind, (content, _) in GARBAGE.items():
+            segment(directory, content.replace(b'"good"', json.dumps(f"good: {kind}").encode()), rank=0)
+        segment(directory, HEADER + line("other"), rank=1)
+        counts = host.ship()
+        good = [f"good: {kind}" for kind, (content, _) in GARBAGE.items() if b'"good"' in content]
+        assert collector.messages() == Counter([*good, "other"])
+        lost = sum((reasons for _, reasons in GARBAGE.values()), Counter[str]())
+        assert {name: count for name, count in counts.items() if name.startswith("lost")} == {
+            f"lost_{reason}": count for reason, count in lost.items()
+        }
+        assert collector.told_losses() == lost
+    assert host.segments() == []
+    # Each as it was, so that a person can make something of it.
+    aside = host.set_aside()
+    assert len(aside) == lost.total()
+    everything = b"".join(content for content, _ in GARBAGE.values())
+    assert all(one in everything for one in aside)
+
+
+def test_c9_lines_that_are_not_as_we_write_them(tmp_path: Path) -> None:
+    with FakeCollector() as collector:
+        host = Host(tmp_path, collector.url)
+        directory = prepared(host)
+        for kind, fields in WRONG.items():
+            wrong = {"event_id": uuid7(), "created_at": 1.7e9, "message": f"wrong: {kind}", **fields}
+            content = HEADER + line(f"before: {kind}") + json.dumps(wrong).encode() + b"\n" + line(f"after: {kind}")
+            segment(directory, content, rank=0)
+        host.ship()
+        arrived = collector.messages()
+    for kind in WRONG:
+        assert arrived[f"before: {kind}"] == arrived[f"after: {kind}"] == 1, kind
+        # It is there, or it is set aside: it is nowhere lost.
+        set_aside = sum(f"wrong: {kind}".encode() in one for one in host.set_aside())
+        assert arrived[f"wrong: {kind}"] + set_aside == 1, kind
+    assert host.segments() == []
+
+
+def test_c9_lines_that_the_collector_cannot_read(
+    start_collector: StartCollector, database: Path, tmp_path: Path
+) -> None:
+    """What is wrong may be found by the collector only; the others of its batch are stored all the same."""
+    host = Host(tmp_path, start_collector().url)
+    wrong = [
+        {"context": {}},
+        {"message": ""},
+        {"message": ["no", "text"], "event_id": 7},
+        {"message": "wrong", "event_id": "no UUID", "created_at": "now"},
+    ]
+    content = HEADER + line("before") + b"".join(json.dumps(one).encode() + b"\n" for one in wrong) + line("after")
+    segment(prepared(host), content, rank=0)
+    segment(host.journal, HEADER + line("other"), rank=1)
+    host.ship()
+    assert not Counter(["before", "after", "other"]) - stored(database)
+    # Taken or set aside: nowhere lost.
+    assert stored(database).total() + len(host.set_aside()) == 3 + len(wrong)
+    assert host.segments() == []
+
+
+def test_c9_before_send_that_spoils_events(start_collector: StartCollector, database: Path, tmp_path: Path) -> None:
+    """The host's own hook is the likeliest way for such lines into the journal."""
+    host = Host(tmp_path, start_collector().url)
+    host.run(
+        """
+def spoil(event):
+    name, value = changes.pop(0)
+    event[name] = value
+    return event
+
+changes = [("extra", 1), ("context", None), ("context", []), ("stack", ["a", "b"]), ("exceptions", {}), ("extra", 1)]
+init(before_send=spoil)
+for number in range(6):
+    log_error("shop", f"event {number}")
+sys.exit(0 if flush(20) else "not delivered")
+"""
+    )
+    assert not Counter(["event 0", "event 5"]) - stored(database)
+
+
+def test_c9_damage_is_counted_once_however_often_the_rest_is_tried(tmp_path: Path) -> None:
+    """While the collector is down, each try comes by the damaged line again."""
+    with FakeCollector(lambda exchange: exchange.answer(503)) as collector:
+        host = Host(tmp_path, collector.url)
+        segment(prepared(host), HEADER + line("good") + b"damaged\n" + line("good") + b"torn")
+        with host.started(SHIP) as process:
+            wait_until(lambda: len(collector.arrived) > 5)
+            collector.behaviour = Exchange.take
+            ended = finish(process)
+        assert ended.code == 0, ended
+        assert collector.messages() == Counter(good=2)
+        assert collector.told_losses() == Counter(damaged=1, torn=1)
+    assert host.set_aside() == [b"damaged", b"torn"]
+
+
+# Others' segments ----------------------------------------------------------------------------------------------------
+
+
+def test_c9_open_segment_of_another_process(start_collector: StartCollector, database: Path, tmp_path: Path) -> None:
+    """Untouched while its owner lives, adopted after its death by whoever is there, without a call."""
+    host = Host(tmp_path, start_collector().url)
+    directory = prepared(host)
+    path = segment(directory, HEADER + line("of another"), rank=0)
+    content = path.read_bytes()
+    owner = subprocess.Popen(
+        ["flock", "--exclusive", "--no-fork", path, "sleep", "300"], env=clean_environ(), start_new_session=True
+    )
+    try:
+        wait_until(lambda: is_locked(path))
+        with host.started(
+            """
+shipper.SCAN_EVERY = 0.2
+log_error("shop", "own")
+assert flush(30)
+# Several looks around later.
+time.sleep(1)
+print("looked", flush=True)
+while stats()["delivered"] < 2:
+    time.sleep(0.01)
+"""
+        ) as process:
+            assert line_of(process) == "looked"
+            assert stored(database) == Counter(["own"])
+            assert path.read_bytes() == content
+            owner.kill()
+            owner.wait(30)
+            assert finish(process).code == 0
+    finally:
+        owner.kill()
+        owner.wait(30)
+    assert stored(database) == Counter(["own", "of another"])
+    assert host.segments() == []
+
+
+def is_locked(path: Path) -> bool:
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        fcntl.flock(file, fcntl.LOCK_UN)
+    return False
+
+
+def test_c9_many_shippers_of_one_directory(start_collector: StartCollector, database: Path, tmp_path: Path) -> None:
+    """They share the work, and do not do it twice."""
+    port = free_port()
+    host = Host(tmp_path, address(port))
+    host.run("journal.SEGMENT_BYTES = 2000\nfor number in range(600):\n    log_error('shop', f'event {number}')")
+    assert len(host.segments()) > 30
+    start_collector(port=port)
+    with contextlib.ExitStack() as stack:
+        processes = [stack.enter_context(host.started(SHIP)) for _ in range(4)]
+        ended = [finish(process, 100) for process in processes]
+    assert [one.code for one in ended] == [0] * 4, ended
+    assert sum(one.stats["delivered"] for one in ended) == 600
+    assert stored(database) == numbered(600)
+    assert host.segments() == []
+
+
+# Modes ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o000, 0o077], ids=["022", "000", "077"])
+def test_c9_modes(tmp_path: Path, mask: int) -> None:
+    """Messages are nobody else's business, whatever the process's umask. Daemons often have none."""
+    with FakeCollector(lambda exchange: exchange.answer(400, {"ok": False})) as collector:
+        host = Host(tmp_path, collector.url, tmp_path / "state" / "spool")
+        host.run(
+            f"os.umask({mask})\nlog_error('shop', 'refused')\nassert flush(30)\n"
+            "journal.Journal.rotate = lambda self: None\nlog_error('shop', 'kept')\nos._exit(0)"
+        )
+        files = sorted(host.journal.iterdir())
+        assert len(host.segments()) == 1
+        assert len(host.set_aside()) >= 1
+    assert {f"{path.stat().st_mode & 0o777:o}" for path in files} == {"600"}
+    assert f"{host.journal.stat().st_mode & 0o777:o}" == "700"
+    # Nobody else may put another directory in its place.
+    assert f"{host.spool.stat().st_mode & 0o022:o}" == "0"
