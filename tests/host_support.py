@@ -306,6 +306,8 @@ class FakeCollector:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Headers and body are two writes; together with delayed acknowledgements that would be 40 ms an answer.
+            disable_nagle_algorithm = True
 
             def setup(self) -> None:
                 super().setup()

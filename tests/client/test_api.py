@@ -142,7 +142,7 @@ def test_an_address_that_only_the_network_refuses(url: str, tmp_path: Path, capl
     """The shipper's thread lives on: pytest fails this test if it does not."""
     init(url=url, spool_dir=tmp_path / "spool")
     assert log_error("shop", "it broke") is not None
-    assert flush(1) is False
+    assert flush(0.5) is False
     assert len(warnings_of(caplog)) == 1
     assert len(spool_lines(tmp_path / "spool")) == 1
 

@@ -243,7 +243,7 @@ SIGNALS = """
     signal.signal(signal.SIGALRM, handle)
     signal.setitimer(signal.ITIMER_REAL, 0.0003)
     logged = 0
-    end = time.monotonic() + 0.8
+    end = time.monotonic() + 0.5
     while time.monotonic() < end:
         logged += 1
         tell(f"loop {logged}")
