@@ -105,8 +105,8 @@ SENSELESS: dict[str, Behaviour] = {
 
 
 def test_c4_trouble_and_recovery(tmp_path: Path) -> None:
-    """All of them, one after the other and each twice, and then a collector as it should be."""
-    troubles = [name for name in TROUBLES for _ in range(2)]
+    """All of them, one after the other, and then a collector as it should be."""
+    troubles = list(TROUBLES)
 
     def behave(exchange: Exchange) -> None:
         if exchange.number < len(troubles):
@@ -251,7 +251,7 @@ def test_c4_retries_are_spread(tmp_path: Path) -> None:
     with FakeCollector(answering(503)) as collector:
         host = Host(tmp_path, collector.url)
         with host.started(LOG + "log()\nsys.stdin.readline()") as process:
-            while len(collector.arrived) < 12:
+            while len(collector.arrived) < 9:
                 assert process.poll() is None
                 collector.closing.wait(0.02)
             assert process.stdin is not None
@@ -259,8 +259,8 @@ def test_c4_retries_are_spread(tmp_path: Path) -> None:
             process.communicate(timeout=60)
         waits = [later - earlier for earlier, later in zip(collector.answered, collector.arrived[1:], strict=False)]
         # 0.05 to 0.3 seconds, evenly: that they are within a hundredth of one another by chance never happens.
-        assert max(waits) - min(waits) > 0.01
-        assert min(waits[:10]) >= 0.05
+        assert max(waits[:8]) - min(waits[:8]) > 0.01
+        assert min(waits[:8]) >= 0.05
     # And still nothing is lost.
     assert Counter(host.waiting()) == GOOD + Counter(["bad"])
 
@@ -286,10 +286,11 @@ def test_c4_an_answer_of_any_size_takes_no_memory(tmp_path: Path) -> None:
     with FakeCollector(at_first(answering(200, bomb, Content_Encoding="gzip"), 1)) as collector:
         host = Host(tmp_path, collector.url)
         ended = host.run(
-            "import resource\n"
-            + LOG
+            LOG
             + "log()\ndelivered = flush(25)\n"
-            + "print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024))\n"
+            # Not ru_maxrss, which a process has from the one that forked it.
+            + "peak = next(line for line in open('/proc/self/status') if line.startswith('VmHWM'))\n"
+            + "print(json.dumps(int(peak.split()[1]) // 1024))\n"
             + "sys.exit(0 if delivered else 'not delivered')"
         )
         assert collector.messages() == GOOD + Counter(["bad"])
@@ -301,7 +302,8 @@ def test_c4_an_answer_that_never_ends(tmp_path: Path) -> None:
     """A byte now and then is no answer either, though no single wait for it is long."""
 
     def dribble(exchange: Exchange) -> None:
-        exchange.dribble(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b" " * 1000, 0.2)
+        exchange.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        exchange.dribble(b" " * 1000, 0.2)
 
     with FakeCollector(at_first(dribble, 1)) as collector:
         host = Host(tmp_path, collector.url)

@@ -322,7 +322,7 @@ def test_c5_a_parent_that_dies_leaves_its_segments_to_others(tmp_path: Path) -> 
     port = free_port()
     host = Host(tmp_path, address(port))
     with contextlib.ExitStack() as stack:
-        for parent in range(8):
+        for parent in range(6):
             process = stack.enter_context(host.started(DYING_PARENT, parent))
             for _ in range(4):
                 assert line_of(process) == "forked"

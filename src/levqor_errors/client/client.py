@@ -226,8 +226,6 @@ class Client:
         with self._importing:
             import encodings.idna  # noqa: F401
 
-            import httpcore  # noqa: F401
-
             from .delivery import Delivery
             from .transport import Transport
 
