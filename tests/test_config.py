@@ -31,7 +31,7 @@ def test_no_other_module_reads_the_environment() -> None:
 
 
 def test_defaults() -> None:
-    assert CollectorSettings.from_env({}) == CollectorSettings("levqor.db", None)
+    assert CollectorSettings.from_env({}) == CollectorSettings()
     client = ClientSettings.from_env({})
     assert (client.url, client.service, client.environment, client.release) == (
         "http://127.0.0.1:8000", "unknown", None, None,

@@ -9,14 +9,26 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from . import limits
 from .errors import ConfigError
 from .severity import DEFAULT_SERVICE
 
+if TYPE_CHECKING:
+    from ipaddress import IPv4Network, IPv6Network
+
 DEFAULT_URL = "http://127.0.0.1:8000"
 DEFAULT_DATABASE = "levqor.db"
+#: Events a second of one client; `collector/limiter.py` derives the burst and the wider limits from it.
+DEFAULT_RATE: Final = 200.0
+DEFAULT_RETENTION_DAYS: Final = 90
+DEFAULT_DATABASE_BYTES: Final = 10 * 1024**3
+DEFAULT_FREE_BYTES: Final = 256 * 1024**2
+#: Less than this holds no useful number of events.
+_LEAST_DATABASE_BYTES: Final = 1024**2
+_NO_KEYS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class CollectorSettings(NamedTuple):
@@ -26,14 +38,30 @@ class CollectorSettings(NamedTuple):
         database_path: the SQLite file (`DATABASE_PATH`).
         internal_secret: what the owner signs in and calls the API with (`INTERNAL_SECRET`); `None`: the collector
             makes one and keeps it beside the database.
+        rate_limit: events a second that one client may send for long (`RATE_LIMIT`); `None`: no limits at all.
+        trusted_proxies: whose `X-Forwarded-*` headers are believed (`TRUSTED_PROXIES`).
+        allowed_origins: the web pages' origins that may send events (`ALLOWED_ORIGINS`).
+        ingest_keys: the service for each key (`INGEST_KEYS`), `*` for any; empty: no key is asked for.
+        retention_days: how long an event is kept (`RETENTION_DAYS`); `None`: for good.
+        max_database_bytes: how large the database may grow (`MAX_DATABASE_BYTES`); `None`: as large as the disk.
+        min_free_bytes: how much of the disk is left free (`MIN_FREE_BYTES`); `None`: nothing.
     """
 
     database_path: str = DEFAULT_DATABASE
     internal_secret: str | None = None
+    rate_limit: float | None = DEFAULT_RATE
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    ingest_keys: Mapping[str, str] = _NO_KEYS
+    retention_days: int | None = DEFAULT_RETENTION_DAYS
+    max_database_bytes: int | None = DEFAULT_DATABASE_BYTES
+    min_free_bytes: int | None = DEFAULT_FREE_BYTES
 
     def __repr__(self) -> str:
-        # Without the secret: settings get printed and logged.
-        return f"CollectorSettings(database_path={self.database_path!r})"
+        # Without the secret and the keys: settings get printed and logged.
+        hidden = ("internal_secret", "ingest_keys")
+        shown = (f"{name}={value!r}" for name, value in self._asdict().items() if name not in hidden)
+        return f"CollectorSettings({', '.join(shown)})"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> CollectorSettings:
@@ -44,9 +72,27 @@ class CollectorSettings(NamedTuple):
         """
         if environ.get("DATABASE_URL"):
             raise ConfigError("DATABASE_URL", "is not supported by this version; leave it unset and use DATABASE_PATH")
+        # Here and not at the top: the client reads its settings here too, and has no use for these.
+        from . import values
+
         return cls(
             database_path=environ.get("DATABASE_PATH") or DEFAULT_DATABASE,
             internal_secret=read_secret(environ),
+            rate_limit=values.read_rate("RATE_LIMIT", environ.get("RATE_LIMIT") or str(DEFAULT_RATE)),
+            trusted_proxies=values.read_networks("TRUSTED_PROXIES", environ.get("TRUSTED_PROXIES") or ""),
+            allowed_origins=values.read_origins("ALLOWED_ORIGINS", environ.get("ALLOWED_ORIGINS") or ""),
+            ingest_keys=values.read_keys("INGEST_KEYS", environ.get("INGEST_KEYS") or ""),
+            retention_days=values.read_days(
+                "RETENTION_DAYS", environ.get("RETENTION_DAYS") or str(DEFAULT_RETENTION_DAYS)
+            ),
+            max_database_bytes=values.read_size(
+                "MAX_DATABASE_BYTES",
+                environ.get("MAX_DATABASE_BYTES") or str(DEFAULT_DATABASE_BYTES),
+                least=_LEAST_DATABASE_BYTES,
+            ),
+            min_free_bytes=values.read_size(
+                "MIN_FREE_BYTES", environ.get("MIN_FREE_BYTES") or str(DEFAULT_FREE_BYTES), least=0
+            ),
         )
 
 
@@ -78,6 +124,7 @@ class ClientSettings(NamedTuple):
         environment: production, staging, … (`LEVQOR_ERRORS_ENVIRONMENT`).
         release: the version that runs (`LEVQOR_ERRORS_RELEASE`).
         spool_dir: where the journal is kept until it is delivered (`LEVQOR_ERRORS_SPOOL_DIR`).
+        key: sent with the events, where the collector asks for one (`LEVQOR_ERRORS_KEY`).
     """
 
     url: str
@@ -85,6 +132,7 @@ class ClientSettings(NamedTuple):
     environment: str | None
     release: str | None
     spool_dir: Path
+    key: str | None = None
 
     @classmethod
     def from_env(
@@ -109,6 +157,7 @@ class ClientSettings(NamedTuple):
             environment=environment or environ.get("LEVQOR_ERRORS_ENVIRONMENT") or None,
             release=release or environ.get("LEVQOR_ERRORS_RELEASE") or None,
             spool_dir=_directory(spool),
+            key=environ.get("LEVQOR_ERRORS_KEY") or None,
         )
 
 

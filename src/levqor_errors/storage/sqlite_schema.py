@@ -110,3 +110,35 @@ _TABLES = (
 def m001_tables(db: Database) -> None:
     for statement in _TABLES:
         db.execute(statement)
+
+
+_OWED_AND_REFUSED = (
+    # What the owner is still to be told. One open row an issue, however many events come: a flood is one row.
+    """
+    CREATE TABLE alert_outbox (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        issue_id INTEGER NOT NULL REFERENCES issues(id),
+        first_event_id INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        created_at TEXT NOT NULL,
+        sent_at TEXT
+    )
+    """,
+    "CREATE UNIQUE INDEX alert_outbox_unsent ON alert_outbox (issue_id) WHERE sent_at IS NULL",
+    # What was not taken, by the hour; see collector/refusals.py for the reasons.
+    """
+    CREATE TABLE refusals (
+        hour TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        requests INTEGER NOT NULL,
+        events INTEGER NOT NULL,
+        PRIMARY KEY (hour, reason)
+    ) WITHOUT ROWID
+    """,
+)
+
+
+@migrations()
+def m002_outbox_and_refusals(db: Database) -> None:
+    for statement in _OWED_AND_REFUSED:
+        db.execute(statement)

@@ -1,0 +1,131 @@
+"""Values of settings that are more than a text: sizes, rates, networks, origins, keys. Called by `config.py`.
+
+Each function takes the variable's name for its error, and tells what is allowed, never what was given.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from . import limits
+from .errors import ConfigError
+
+if TYPE_CHECKING:
+    # Not loaded at run time: a service that only imports the client has no need of it.
+    from ipaddress import IPv4Network, IPv6Network
+
+#: What people write to switch a limit off.
+_OFF: Final = frozenset({"off", "none", "no", "0"})
+_UNITS: Final = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
+_SIZE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,3})?)\s*([KMGT]?)(?:I?B)?", re.IGNORECASE | re.ASCII)
+_KEY: Final = re.compile(r"[\w.~-]{8,100}", re.ASCII)
+
+
+def read_size(key: str, text: str, *, least: int) -> int | None:
+    """Bytes, from `500MB` or `5 GiB` (both by 1,024) or a plain number; `None` for `off`.
+
+    Raises:
+        ConfigError: when it is no size, or less than `least`.
+    """
+    if text.strip().lower() in _OFF:
+        return None
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise ConfigError(key, "must be a size such as 500MB or 5GB, or off")
+    size = int(float(found[1]) * _UNITS[found[2].upper()])
+    if size < least:
+        raise ConfigError(key, f"must be at least {least} bytes, or off")
+    return size
+
+
+def read_rate(key: str, text: str) -> float | None:
+    """Events a second, or `None` for `off`.
+
+    Raises:
+        ConfigError: when it is neither.
+    """
+    if text.strip().lower() in _OFF:
+        return None
+    if not re.fullmatch(r"\d{1,7}(\.\d{1,3})?", text.strip(), re.ASCII) or float(text) < 0.1:
+        raise ConfigError(key, "must be a number of events a second, 0.1 or more, or off")
+    return float(text)
+
+
+def read_days(key: str, text: str) -> int | None:
+    """Whole days, or `None` for `off`.
+
+    Raises:
+        ConfigError: when it is neither.
+    """
+    if text.strip().lower() in _OFF:
+        return None
+    if not re.fullmatch(r"\d{1,5}", text.strip(), re.ASCII):
+        raise ConfigError(key, "must be a whole number of days, or off")
+    return int(text)
+
+
+def read_networks(key: str, text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Addresses and networks, with commas between.
+
+    Raises:
+        ConfigError: when one is neither.
+    """
+    import ipaddress
+
+    try:
+        return tuple(ipaddress.ip_network(part, strict=False) for part in _parts(text))
+    except ValueError as error:
+        raise ConfigError(
+            key, "must be addresses or networks such as 127.0.0.1 or 10.0.0.0/8, with commas between"
+        ) from error
+
+
+def read_origins(key: str, text: str) -> tuple[str, ...]:
+    """Origins as browsers send them (`https://shop.example`), or the one word `*`.
+
+    Raises:
+        ConfigError: when one could never be what a browser sends.
+    """
+    origins = _parts(text)
+    for origin in origins:
+        if origin == "*" and len(origins) == 1:
+            continue
+        try:
+            parts = urlsplit(origin)
+            usable = bool(parts.hostname) and f"{parts.scheme}://{parts.netloc}" == origin and origin == origin.lower()
+        except ValueError:
+            usable = False
+        if not usable or "@" in origin or "*" in origin:
+            raise ConfigError(
+                key,
+                "must be origins such as https://shop.example (lower case, no path, no slash at the end), "
+                "with commas between, or * alone",
+            )
+    return origins
+
+
+def read_keys(key: str, text: str) -> dict[str, str]:
+    """Ingest keys and the service that each is for, from `shop:KEY,web:KEY`; `*` is any service.
+
+    Raises:
+        ConfigError: when one is not of that form, or a key is there twice.
+    """
+    keys: dict[str, str] = {}
+    for part in _parts(text):
+        service, _, value = part.rpartition(":")
+        if not service or len(service) > limits.SERVICE_CHARS or not _KEY.fullmatch(value):
+            raise ConfigError(
+                key,
+                "must be service:key with commas between, the service * for any; "
+                "a key has 8 to 100 letters, digits, or . _ ~ -",
+            )
+        if value in keys:
+            raise ConfigError(key, "has a key twice; give each service its own, or one key to *")
+        keys[value] = service
+    return keys
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
