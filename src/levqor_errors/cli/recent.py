@@ -14,8 +14,9 @@ from rich.text import Text
 
 from .. import limits
 from ..errors import CollectorRefusedError, CollectorUnreachableError
+from ..printable import printable
 from .api import URL_HELP, Api
-from .terminal import clock, printable, severity_text
+from .terminal import clock, severity_text
 
 POLL_SECONDS = 1.0
 

@@ -6,6 +6,8 @@ writer.py    the one thread that writes, many requests to a commit
 queries.py   the JSON API for reading
 dashboard.py the owner's pages
 auth.py      who is the owner: secret, sessions, one-time links
+health.py    GET /healthz; metrics.py, GET /metrics; facts.py, what both ask the database
+logs.py      our own log, a line a record
 app.py       all of it as one ASGI application
 server.py    that application under uvicorn
 """

@@ -23,12 +23,16 @@ from ..storage import Storage, open_storage
 from .answers import JsonResponse, error_response
 from .auth import Auth, OwnerOnly
 from .dashboard import Dashboard
+from .facts import FactsReader
 from .health import Health
 from .ingest import Ingest
 from .login import Login
+from .logs import hide
+from .metrics import Metrics
 from .openapi import openapi_json
 from .pages import HERE
 from .queries import Queries
+from .refusals import Refusals
 from .secret import owner_secret
 from .writer import Writer
 
@@ -40,6 +44,8 @@ class Collector:
         self.storage = storage
         self.writer = Writer(storage)
         self.auth = Auth(secret, storage)
+        self.refusals = Refusals()
+        self.facts = FactsReader(storage)
 
     def close(self) -> None:
         """Commit what is waiting and close the database."""
@@ -61,7 +67,9 @@ def create_app(settings: CollectorSettings | None = None) -> Starlette:
         StorageUnusableError: for a database that cannot be used.
     """
     settings = settings or CollectorSettings.from_env()
-    collector = Collector(open_storage(settings.database_path), owner_secret(settings))
+    secret = owner_secret(settings)
+    hide(secret, *settings.ingest_keys)
+    collector = Collector(open_storage(settings.database_path), secret)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -85,7 +93,8 @@ def _public(collector: Collector) -> list[BaseRoute]:
     login = Login(collector.auth)
     return [
         Route("/api/errors/log", Ingest(collector.writer), methods=["POST"]),
-        Route("/healthz", Health(collector.storage, collector.writer).get),
+        Route("/healthz", Health(collector.facts, collector.writer).get),
+        Route("/metrics", Metrics(collector.facts, collector.writer, collector.refusals).get),
         Route("/api/openapi.json", openapi_json),
         Route("/login", login.form, methods=["GET"]),
         Route("/login", login.submit, methods=["POST"]),

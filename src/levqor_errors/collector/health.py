@@ -2,28 +2,61 @@
 
 from __future__ import annotations
 
-from starlette.concurrency import run_in_threadpool
+import time
+from typing import Any, Final
+
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..storage import Storage
 from .answers import JsonResponse
+from .facts import FactsReader
 from .writer import Writer
+
+#: A failed write counts for this long. A balancer that sends nothing to a collector which is not well would otherwise
+#: never let it find out that it is again.
+FAILURE_SECONDS: Final = 60.0
+#: A commit takes milliseconds; one that waits for another program's lock gives up after a few seconds.
+STUCK_SECONDS: Final = 30.0
+#: What `Storage.health()` gives and anyone may know.
+_DATABASE: Final = ("database", "wal_fix", "wal_bytes", "database_bytes", "free_bytes")
 
 
 class Health:
     """The endpoint.
 
     Args:
-        storage: asked whether it answers.
-        writer: asked how much waits.
+        facts: what the database tells of itself.
+        writer: asked whether it writes, and how much waits.
     """
 
-    def __init__(self, storage: Storage, writer: Writer) -> None:
-        self._storage = storage
+    def __init__(self, facts: FactsReader, writer: Writer) -> None:
+        self._facts = facts
         self._writer = writer
 
     async def get(self, request: Request) -> Response:
-        """GET /healthz."""
-        facts = await run_in_threadpool(self._storage.health)
-        return JsonResponse({"ok": True, "waiting": self._writer.waiting, **facts})
+        """GET /healthz: 200 when an event can be taken and read, else 503 with a plain `why`."""
+        facts = await self._facts.read()
+        known = facts.known or {}
+        outage = self._writer.outage
+        lag = self._writer.lag
+        warnings = list(known.get("warnings", ()))
+        why = facts.why
+        if outage is not None:
+            if time.monotonic() - outage.last < FAILURE_SECONDS:
+                why = f"writes fail: {outage.why}"
+            else:
+                warnings.append(f"the last write failed, and none was tried since: {outage.why}")
+        elif lag > STUCK_SECONDS:
+            why = "the database takes too long to write"
+        answer: dict[str, Any] = {
+            "ok": why is None,
+            "why": why,
+            "waiting": self._writer.waiting,
+            "lag_seconds": round(lag, 3),
+            "failing_since": None if outage is None else outage.since,
+            **{name: known.get(name) for name in _DATABASE},
+            # There is no runner yet whose tick it could be.
+            "alerts": {"last_tick": None, "unsent": known.get("alerts_unsent")},
+            "warnings": warnings,
+        }
+        return JsonResponse(answer, 200) if why is None else JsonResponse(answer, 503, {"Retry-After": "5"})

@@ -12,6 +12,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from ..errors import ConfigError
+from .logs import LogFormatter
 
 #: After SIGTERM, requests under way have this long; their events are committed or their senders told to come again.
 DRAIN_SECONDS: Final = 10
@@ -19,12 +20,17 @@ DRAIN_SECONDS: Final = 10
 _LOGGING: Final[dict[str, Any]] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)-8s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {"logfmt": {"()": LogFormatter}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "logfmt"}},
+    # Whatever else has something to say (asyncio of a task that failed) says it in the same form.
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
         "levqor_errors": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         # At INFO uvicorn tells of its own start and stop, which the command line does better.
         "uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        # At INFO it logs full URLs; a Telegram bot's token is part of its URL.
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
     },
 }
 

@@ -10,17 +10,37 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Final, NamedTuple, TypeAlias
 
-from .. import limits
+from .. import instants, limits
 from ..errors import EventUnstorableError, LevqorError, OverloadedError, StorageUnavailableError
+from ..severity import Severity
 from ..storage import NewEvent, Storage, StoredEvent
 
 logger = logging.getLogger("levqor_errors.collector")
 
 WriteResult: TypeAlias = StoredEvent | EventUnstorableError
+
+#: Different reasons that are logged while writes fail; each once.
+_REASONS_TOLD: Final = 10
+
+
+class Outage(NamedTuple):
+    """Writes fail: none has worked since the first that did not."""
+
+    #: When they began to fail.
+    since: str
+    #: The same, and the last failure, in seconds of `time.monotonic()`.
+    first: float
+    last: float
+    #: Of the last failure, fit for anyone.
+    why: str
+    #: How many requests were refused for it.
+    requests: int
 
 
 class _Job(NamedTuple):
@@ -28,6 +48,8 @@ class _Job(NamedTuple):
     size: int
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[list[WriteResult]]
+    #: When it came, in seconds of `time.monotonic()`.
+    at: float
 
 
 class Writer:
@@ -51,11 +73,47 @@ class Writer:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
+        # What it tells of itself: written by its thread alone, read by any.
+        self._stored = dict.fromkeys((severity.value for severity in Severity), 0)
+        self._commits = 0
+        self._commit_seconds = 0.0
+        self._oldest: float | None = None
+        self._outage: Outage | None = None
+        self._reasons: set[str] = set()
 
     @property
     def waiting(self) -> int:
         """How many events are queued and not yet committed."""
         return self._events
+
+    @property
+    def lag(self) -> float:
+        """How many seconds the oldest event that is not yet committed has waited, queued or in a commit under way."""
+        with self._changed:
+            oldest = self._oldest
+            if oldest is None and self._jobs:
+                oldest = self._jobs[0].at
+        return 0.0 if oldest is None else time.monotonic() - oldest
+
+    @property
+    def stored(self) -> Mapping[str, int]:
+        """How many new events were stored since the start, by severity; retries of stored ones are none."""
+        return self._stored
+
+    @property
+    def commits(self) -> int:
+        """How many commits there were since the start."""
+        return self._commits
+
+    @property
+    def commit_seconds(self) -> float:
+        """How long all of those took together."""
+        return self._commit_seconds
+
+    @property
+    def outage(self) -> Outage | None:
+        """Since when and why writes fail; `None` while they work."""
+        return self._outage
 
     async def submit(self, events: Sequence[NewEvent], size: int) -> list[WriteResult]:
         """Wait until the events are committed.
@@ -69,7 +127,7 @@ class Writer:
             StorageUnavailableError: the database did not take them; nothing is stored.
         """
         loop = asyncio.get_running_loop()
-        job = _Job(events, size, loop, loop.create_future())
+        job = _Job(events, size, loop, loop.create_future(), time.monotonic())
         with self._changed:
             if self._closed:
                 raise StorageUnavailableError("the collector is stopping")
@@ -97,29 +155,64 @@ class Writer:
     def _run(self) -> None:
         while jobs := self._take():
             events = [event for job in jobs for event in job.events]
+            began = time.monotonic()
             try:
                 results = self._storage.write(events)
             except StorageUnavailableError as error:
                 # Those who came meanwhile would each wait as long again for the same answer.
                 jobs += self._take_all()
-                logger.warning("%d requests not stored, their senders are told so: %s", len(jobs), error)
+                self._note_failure(jobs, error, str(error))
                 self._settle(jobs, error=error)
             except LevqorError as error:
-                logger.warning("%d events not stored, their senders are told so: %s", len(events), error)
+                self._note_failure(jobs, error, "the database does not take events")
                 self._settle(jobs, error=error)
-            except Exception as error:
-                logger.exception("%d events not stored, their senders are told so", len(events))
+            except Exception as error:  # noqa: BLE001 - this thread must outlive whatever a batch does to it
                 unavailable = StorageUnavailableError("the database does not answer", retry_after=10)
                 unavailable.__cause__ = error
+                self._note_failure(jobs, error, str(unavailable))
                 self._settle(jobs, error=unavailable)
             else:
+                self._note_commit(events, results, began)
                 self._settle(jobs, results=results)
+
+    # Both run before the answers go out: who has his answer finds it in the numbers.
+
+    def _note_commit(self, events: Sequence[NewEvent], results: Sequence[WriteResult], began: float) -> None:
+        now = time.monotonic()
+        self._commits += 1
+        self._commit_seconds += now - began
+        for new, result in zip(events, results, strict=False):
+            if isinstance(result, StoredEvent) and not result.duplicate:
+                self._stored[new.event.severity] += 1
+        if self._outage is not None:
+            seconds, refused = round(now - self._outage.first, 1), self._outage.requests
+            logger.warning("writes work again", extra={"after_seconds": seconds, "requests_refused": refused})
+            self._outage = None
+            self._reasons.clear()
+
+    def _note_failure(self, jobs: Sequence[_Job], error: Exception, why: str) -> None:
+        now = time.monotonic()
+        outage = self._outage or Outage(instants.to_text(datetime.now(timezone.utc)), now, now, why, 0)
+        self._outage = outage._replace(last=now, why=why, requests=outage.requests + len(jobs))
+        # Once, and not with every batch: a full disk must not be filled with lines about it.
+        reason = str(error)
+        if reason not in self._reasons and len(self._reasons) < _REASONS_TOLD:
+            self._reasons.add(reason)
+            expected = isinstance(error, StorageUnavailableError)
+            logger.error(
+                "writes fail; senders are told to come again",
+                extra={"reason": reason, "since": outage.since},
+                exc_info=None if expected else error,
+            )
 
     def _take(self) -> list[_Job]:
         """Wait for jobs and take as many as fit one commit; none means that the writer is to stop."""
         with self._changed:
+            self._oldest = None
             while not self._jobs and not self._closed:
                 self._changed.wait()
+            if self._jobs:
+                self._oldest = self._jobs[0].at
             taken: list[_Job] = []
             events = 0
             while self._jobs and (not taken or events + len(self._jobs[0].events) <= limits.COMMIT_EVENTS):
