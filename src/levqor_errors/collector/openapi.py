@@ -1,4 +1,7 @@
-"""`GET /api/openapi.json`: the HTTP interface, described from the same limits and names that the code goes by."""
+"""`GET /api/openapi.json`: the HTTP interface, described from the same limits and names that the code goes by.
+
+`tests/collector/test_openapi.py` holds it to the routes of `app.py`, and lets schemathesis hold the answers to it.
+"""
 
 from __future__ import annotations
 
@@ -8,227 +11,128 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import limits
-from ..event import Source
-from ..severity import SEVERITY_ALIASES, Severity
 from ..version import VERSION
 from .answers import JsonResponse
+from .auth import COOKIE
+from .openapi_schemas import ALIASES, EMPTY, SCHEMAS, SOURCES, TIME, ref
 
-_SEVERITIES: Final = [severity.value for severity in Severity]
-_SOURCES: Final = [source.value for source in Source]
-
-
-def _nullable(**schema: Any) -> dict[str, Any]:
-    return {**schema, "type": [schema["type"], "null"]}
-
-
-def _text(most: int, description: str) -> dict[str, Any]:
-    return _nullable(type="string", description=f"{description} Longer than {most} characters: its middle is cut.")
-
-
-def _ref(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _json(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"application/json": {"schema": schema}}
-
-
-def _answer(description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"description": description, "content": _json(schema)}
-
-
-_EVENT: Final = {
-    "type": "object",
-    "required": ["message"],
-    "description": "Properties that are not listed here are kept under `context.extra`.",
-    "properties": {
-        "message": {
-            "type": "string",
-            "pattern": r"\S",
-            "description": f"Longer than {limits.MESSAGE_CHARS} characters: its middle is cut.",
-        },
-        "severity": _nullable(
-            type="string",
-            description=f"error by default. Also taken: {', '.join(sorted(set(SEVERITY_ALIASES) - set(_SEVERITIES)))}.",
-            examples=_SEVERITIES,
-        ),
-        "source": _nullable(type="string", description="backend by default.", examples=_SOURCES),
-        "service": _text(limits.SERVICE_CHARS, "unknown by default."),
-        "path_or_screen": _text(limits.PATH_CHARS, "Where the user was."),
-        "user_email": _text(limits.EMAIL_CHARS, "Who the user was."),
-        "stack": _text(limits.STACK_CHARS, "The stack trace as text."),
-        "event_id": _nullable(
-            type="string",
-            format="uuid",
-            description="The same one sent again is stored once. By default the collector makes one.",
-        ),
-        "created_at": {
-            "type": ["string", "number", "null"],
-            "description": "When it happened: ISO 8601, or seconds since 1970. By default when it was received.",
-        },
-        "environment": _text(limits.ENVIRONMENT_CHARS, "production, staging, …"),
-        "release": _text(limits.RELEASE_CHARS, "The version that ran."),
-        "fingerprint": {
-            "type": ["string", "array", "null"],
-            "items": {"type": "string"},
-            "maxItems": limits.FINGERPRINT_PARTS,
-            "description": "The sender's own grouping: events of a service that have it in common are one issue.",
-        },
-        "context": _nullable(
-            type="object",
-            description="exceptions, tags, request, breadcrumbs, extra: JSON of any shape, within bounds.",
-        ),
-    },
-}
-
-_STORED: Final = {
-    "type": "object",
-    "required": [
-        "id",
-        "event_id",
-        "created_at",
-        "received_at",
-        "source",
-        "service",
-        "severity",
-        "message",
-        "issue_id",
-    ],
-    "properties": {
-        "id": {"type": "integer"},
-        "created_at": {"type": "string", "format": "date-time", "description": "By the sender's clock."},
-        "source": {"type": "string", "enum": _SOURCES},
-        "service": {"type": "string"},
-        "path_or_screen": {"type": ["string", "null"]},
-        "user_email": {"type": ["string", "null"]},
-        "severity": {"type": "string", "enum": _SEVERITIES},
-        "message": {"type": "string"},
-        "stack": {"type": ["string", "null"]},
-        "event_id": {"type": "string", "format": "uuid"},
-        "received_at": {"type": "string", "format": "date-time", "description": "By the collector's clock."},
-        "issue_id": {"type": "integer"},
-        "environment": {"type": ["string", "null"]},
-        "release": {"type": ["string", "null"]},
-    },
-}
-
-_SCHEMAS: Final = {
-    "Event": _EVENT,
-    "StoredEvent": _STORED,
-    "EventInFull": {
-        "allOf": [
-            _ref("StoredEvent"),
-            {
-                "type": "object",
-                "required": ["context", "issue"],
-                "properties": {"context": {"type": "object"}, "issue": {"type": ["object", "null"]}},
-            },
-        ]
-    },
-    "Error": {
-        "type": "object",
-        "required": ["error"],
-        "properties": {"ok": {"const": False}, "error": {"type": "string"}},
-    },
-    "Logged": {
-        "type": "object",
-        "required": ["ok", "id", "event_id"],
-        "properties": {
-            "ok": {"const": True},
-            "id": {"type": "integer"},
-            "event_id": {"type": "string", "format": "uuid"},
-        },
-    },
-    "LoggedMany": {
-        "type": "object",
-        "required": ["ok", "accepted", "rejected"],
-        "properties": {
-            "ok": {"const": True},
-            "accepted": {"type": "integer"},
-            "rejected": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["index", "error"],
-                    "properties": {"index": {"type": "integer"}, "error": {"type": "string"}},
-                },
-            },
-        },
-    },
-    "Page": {
-        "type": "object",
-        "required": ["ok", "errors", "count", "next"],
-        "properties": {
-            "ok": {"const": True},
-            "errors": {"type": "array", "items": _ref("StoredEvent")},
-            "count": {"type": "integer"},
-            "next": {"type": ["integer", "null"], "description": "Pass it as `before` for the next page."},
-        },
-    },
-    "Stats": {
-        "type": "object",
-        "required": ["ok", "total", "by_severity", "by_source", "by_service", "bucket", "series"],
-        "properties": {
-            "ok": {"const": True},
-            "total": {"type": "integer"},
-            "by_severity": {"type": "object", "additionalProperties": {"type": "integer"}},
-            "by_source": {"type": "object", "additionalProperties": {"type": "integer"}},
-            "by_service": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["service", "count"],
-                    "properties": {"service": {"type": "string"}, "count": {"type": "integer"}},
-                },
-            },
-            "bucket": {"enum": ["hour", "day"]},
-            "series": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["start", *_SEVERITIES],
-                    "properties": {
-                        "start": {"type": "string", "format": "date-time"},
-                        **{severity: {"type": "integer"} for severity in _SEVERITIES},
-                    },
-                },
-            },
-        },
-    },
-    "Health": {
-        "type": "object",
-        "required": ["ok", "waiting", "database"],
-        "properties": {
-            "ok": {"const": True},
-            "waiting": {"type": "integer", "description": "Events queued and not yet committed."},
-            "database": {"type": "string"},
-            "wal_fix": {"type": "boolean", "description": "Whether this SQLite has the WAL fix of 3.51.3."},
-            "wal_bytes": {"type": "integer"},
-        },
-    },
+_RETRY_AFTER: Final = {
+    "Retry-After": {
+        "required": True,
+        "description": "Seconds after which trying again makes sense.",
+        "schema": {"type": "integer", "minimum": 1},
+    }
 }
 
 
-def _query(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
+def _answer(description: str, schema: dict[str, Any], *, headers: dict[str, Any] | None = None) -> dict[str, Any]:
+    answer = {"description": description, "content": {"application/json": {"schema": schema}}}
+    return {**answer, "headers": headers} if headers else answer
 
 
+def _response(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/responses/{name}"}
+
+
+_RESPONSES: Final = {
+    "Invalid": _answer("A parameter that cannot be used; the error names it.", ref("Error")),
+    "Unauthorized": _answer("No secret and no session.", ref("Error")),
+    "NotFound": _answer("There is none.", ref("Error")),
+    "TooManyGuesses": _answer("Too many wrong secrets from this address.", ref("Error"), headers=_RETRY_AFTER),
+    "Unavailable": _answer("The database does not answer now.", ref("Error"), headers=_RETRY_AFTER),
+    "TooSlow": {"description": "The request did not arrive in time; the connection is closed."},
+    "HeadersTooLarge": {"description": "More or longer headers than are read; the connection is closed."},
+}
+#: What the server answers by itself, before a request has reached its route.
+_ANY: Final = {"408": _response("TooSlow"), "431": _response("HeadersTooLarge")}
+_GUARDED: Final = {
+    "401": _response("Unauthorized"),
+    "429": _response("TooManyGuesses"),
+    "503": _response("Unavailable"),
+    **_ANY,
+}
+_OWNER: Final[list[dict[str, list[str]]]] = [{"secret": []}, {"session": []}]
+_ANYONE: Final[list[dict[str, list[str]]]] = []
+#: Without a key, too: whether one is needed is the owner's setting (`INGEST_KEYS`).
+_SENDER: Final[list[dict[str, list[str]]]] = [{}, {"key": []}, {"key_in_query": []}]
+
+
+def _query(name: str, schema: dict[str, Any], description: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description, **more}
+
+
+def _or_empty(*schemas: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [*schemas, EMPTY]}
+
+
+_INSTANT: Final = _or_empty(TIME, {"type": "string", "format": "date"})
 _FILTERS: Final = [
-    _query("severity", {"type": "string"}, "One, or several with commas between."),
-    _query("source", {"type": "string", "enum": _SOURCES}, "Where it happened."),
+    _query(
+        "severity",
+        {"type": "array", "items": {"enum": [*ALIASES, ""]}},
+        "One, or several with commas between; in upper or lower case.",
+        style="form",
+        explode=False,
+    ),
+    _query("source", _or_empty({"enum": SOURCES}), "Where it happened."),
     _query("service", {"type": "string", "maxLength": limits.SERVICE_CHARS}, "The service's name."),
     _query("environment", {"type": "string", "maxLength": limits.ENVIRONMENT_CHARS}, "The environment's name."),
     _query("release", {"type": "string", "maxLength": limits.RELEASE_CHARS}, "The release."),
     _query("q", {"type": "string", "maxLength": limits.SEARCH_CHARS}, "Words of message or stack, or an event_id."),
-    _query("since", {"type": "string", "format": "date-time"}, "Received at this time or later."),
-    _query("until", {"type": "string", "format": "date-time"}, "Received before this time."),
+    _query("since", _INSTANT, "Received at this time or later: ISO 8601; without a zone it is UTC."),
+    _query("until", _INSTANT, "Received before this time."),
 ]
-_BAD: Final = _answer("A parameter that cannot be used.", _ref("Error"))
-_UNAUTHORIZED: Final = _answer("No secret and no session.", _ref("Error"))
-_THROTTLED: Final = _answer("Too many wrong secrets from this address; Retry-After says when.", _ref("Error"))
-_UNAVAILABLE: Final = _answer("Not now; Retry-After says when.", _ref("Error"))
-_OWNER: Final[list[dict[str, list[str]]]] = [{"secret": []}, {"session": []}]
-_GUARDED: Final = {"401": _UNAUTHORIZED, "429": _THROTTLED, "503": _UNAVAILABLE}
+
+_LOG: Final = {
+    "operationId": "log",
+    "summary": "Send one event, or many",
+    "description": (
+        f"At most {limits.BATCH_EVENTS} events and {limits.BODY_BYTES} bytes ({limits.INFLATED_BYTES} when inflated). "
+        "`Content-Encoding: gzip` is taken. A 2xx means that the events are committed to disk; after any other answer, "
+        "and after none, send them again: an `event_id` is stored once. A body of another content type is read as JSON."
+    ),
+    "security": _SENDER,
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "oneOf": [
+                        ref("Event"),
+                        {
+                            "type": "array",
+                            "maxItems": limits.BATCH_EVENTS,
+                            "items": {},
+                            "description": "Of `Event`. What is none is reported by its index, the others are stored.",
+                        },
+                    ]
+                }
+            },
+            "application/x-ndjson": {"schema": {"type": "string", "description": "An `Event` a line."}},
+        },
+    },
+    "responses": {
+        "201": {
+            **_answer("One event, stored.", ref("Logged")),
+            "links": {"event": {"operationId": "get", "parameters": {"id": "$response.body#/id"}}},
+        },
+        "200": _answer(
+            "One event that was stored before; or many, with those that were not taken.",
+            {"oneOf": [ref("Logged"), ref("LoggedMany")]},
+        ),
+        "400": _answer("Not JSON, or an event that cannot be taken; the error names the field.", ref("Error")),
+        "401": _answer("The collector asks for a key, and this is none of its keys.", ref("Error")),
+        "413": _answer("Too large, or too many.", ref("Error")),
+        "415": _answer("An encoding other than gzip.", ref("Error")),
+        "429": _answer("More than the sender, its service, or all may send.", ref("Error"), headers=_RETRY_AFTER),
+        "503": _answer(
+            "Nothing of it is stored: the database or its disk is full, locked or slow.",
+            ref("Error"),
+            headers=_RETRY_AFTER,
+        ),
+        **_ANY,
+    },
+}
 
 DOCUMENT: Final = {
     "openapi": "3.1.0",
@@ -236,37 +140,14 @@ DOCUMENT: Final = {
         "title": "levqor-errors collector",
         "version": VERSION,
         "license": {"name": "MIT", "identifier": "MIT"},
+        "description": (
+            "A method that a path does not have gets a 405 with `Allow`. Paths that are not described need the secret "
+            "or a session, like most that are: without one they get a 401, whether they exist or not. An error is an "
+            "object with `error`, a sentence."
+        ),
     },
     "paths": {
-        "/api/errors/log": {
-            "post": {
-                "operationId": "log",
-                "summary": "Send one event, or many",
-                "description": (
-                    f"At most {limits.BATCH_EVENTS} events and {limits.BODY_BYTES} bytes. Content-Encoding gzip is "
-                    "taken. A 2xx means that they are committed to disk."
-                ),
-                "security": [],
-                "requestBody": {
-                    "required": True,
-                    "content": {
-                        **_json({"oneOf": [_ref("Event"), {"type": "array", "items": {"type": "object"}}]}),
-                        "application/x-ndjson": {"schema": {"type": "string", "description": "An event a line."}},
-                    },
-                },
-                "responses": {
-                    "201": _answer("One event, stored.", _ref("Logged")),
-                    "200": _answer(
-                        "One event that was stored before; or many, with those that were not taken.",
-                        {"oneOf": [_ref("Logged"), _ref("LoggedMany")]},
-                    ),
-                    "400": _answer("Not JSON, or an event that cannot be taken.", _ref("Error")),
-                    "413": _answer("Too large, or too many.", _ref("Error")),
-                    "415": _answer("An encoding other than gzip.", _ref("Error")),
-                    "503": _UNAVAILABLE,
-                },
-            }
-        },
+        "/api/errors/log": {"post": _LOG},
         "/api/errors/recent": {
             "get": {
                 "operationId": "recent",
@@ -276,21 +157,20 @@ DOCUMENT: Final = {
                     *_FILTERS,
                     _query(
                         "limit",
-                        {
-                            "type": "integer",
-                            "minimum": 1,
-                            "maximum": limits.PAGE_MAX,
-                            "default": limits.PAGE_DEFAULT,
-                        },
-                        "How many at most.",
+                        _or_empty({"type": "integer", "minimum": 1, "maximum": limits.PAGE_MAX}),
+                        f"How many at most; {limits.PAGE_DEFAULT} by default.",
                     ),
                     _query(
                         "before",
-                        {"type": "integer", "minimum": 0},
+                        _or_empty({"type": "integer", "minimum": 0, "maximum": 10**18 - 1}),
                         "Only ids under this one: `next` of a page.",
                     ),
                 ],
-                "responses": {"200": _answer("A page.", _ref("Page")), "400": _BAD, **_GUARDED},
+                "responses": {
+                    "200": _answer("A page.", ref("Page")),
+                    "400": _response("Invalid"),
+                    **_GUARDED,
+                },
             }
         },
         "/api/errors/stats": {
@@ -299,7 +179,7 @@ DOCUMENT: Final = {
                 "summary": "Exact counts of the events that match",
                 "security": _OWNER,
                 "parameters": _FILTERS,
-                "responses": {"200": _answer("Counts.", _ref("Stats")), "400": _BAD, **_GUARDED},
+                "responses": {"200": _answer("Counts.", ref("Stats")), "400": _response("Invalid"), **_GUARDED},
             }
         },
         "/api/errors/{id}": {
@@ -308,12 +188,7 @@ DOCUMENT: Final = {
                 "summary": "One event, with its context and its issue",
                 "security": _OWNER,
                 "parameters": [
-                    {
-                        "name": "id",
-                        "in": "path",
-                        "required": True,
-                        "schema": {"type": "integer", "minimum": 0},
-                    }
+                    {"name": "id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
                 ],
                 "responses": {
                     "200": _answer(
@@ -321,28 +196,64 @@ DOCUMENT: Final = {
                         {
                             "type": "object",
                             "required": ["ok", "event"],
-                            "properties": {"ok": {"const": True}, "event": _ref("EventInFull")},
+                            "properties": {"ok": {"const": True}, "event": ref("EventInFull")},
                         },
                     ),
-                    "404": _answer("There is none.", _ref("Error")),
+                    "404": _response("NotFound"),
                     **_GUARDED,
                 },
+            }
+        },
+        "/api/openapi.json": {
+            "get": {
+                "operationId": "openapi",
+                "summary": "This document",
+                "security": _ANYONE,
+                "responses": {"200": _answer("OpenAPI 3.1.", {"type": "object", "required": ["openapi"]}), **_ANY},
             }
         },
         "/healthz": {
             "get": {
                 "operationId": "health",
                 "summary": "Whether the collector can do its work",
-                "security": [],
-                "responses": {"200": _answer("It can.", _ref("Health")), "503": _UNAVAILABLE},
+                "security": _ANYONE,
+                "responses": {
+                    "200": _answer(
+                        "It can take and show events.",
+                        {"allOf": [ref("Health"), {"properties": {"ok": {"const": True}, "why": {"type": "null"}}}]},
+                    ),
+                    "503": _answer(
+                        "It cannot; `why` says why.",
+                        {"allOf": [ref("Health"), {"properties": {"ok": {"const": False}, "why": {"type": "string"}}}]},
+                        headers=_RETRY_AFTER,
+                    ),
+                    **_ANY,
+                },
+            }
+        },
+        "/metrics": {
+            "get": {
+                "operationId": "metrics",
+                "summary": "The collector's numbers for Prometheus",
+                "security": _ANYONE,
+                "responses": {
+                    "200": {
+                        "description": "Prometheus' text format 0.0.4.",
+                        "content": {"text/plain": {"schema": {"type": "string"}}},
+                    },
+                    **_ANY,
+                },
             }
         },
     },
     "components": {
-        "schemas": _SCHEMAS,
+        "schemas": SCHEMAS,
+        "responses": _RESPONSES,
         "securitySchemes": {
-            "secret": {"type": "apiKey", "in": "header", "name": "X-Internal-Secret"},
-            "session": {"type": "apiKey", "in": "cookie", "name": "levqor_errors_session"},
+            "secret": {"type": "apiKey", "in": "header", "name": "X-Internal-Secret", "description": "The owner's."},
+            "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "Of a sign-in at /login."},
+            "key": {"type": "apiKey", "in": "header", "name": "X-Levqor-Key", "description": "Only writes."},
+            "key_in_query": {"type": "apiKey", "in": "query", "name": "key", "description": "Where no header can be."},
         },
     },
 }
@@ -350,4 +261,5 @@ DOCUMENT: Final = {
 
 async def openapi_json(request: Request) -> Response:
     """GET /api/openapi.json."""
-    return JsonResponse(DOCUMENT)
+    # Mounted in another application, the paths begin where it was mounted.
+    return JsonResponse({**DOCUMENT, "servers": [{"url": request.scope.get("root_path") or "/"}]})
