@@ -6,7 +6,7 @@ of one type. From here it goes to `grouping.py` (which issue is it?) and then to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Any, Final, NamedTuple
@@ -34,6 +34,7 @@ _FIELDS: Final = frozenset(
 )  # fmt: skip
 #: Set by the collector. A sender that gives an event back as it was read (an import, a relay) is not refused for it.
 _OURS: Final = frozenset({"id", "received_at", "issue_id"})
+_KNOWN: Final = _FIELDS | _OURS
 
 
 class ErrorEvent(NamedTuple):
@@ -58,7 +59,7 @@ class ErrorEvent(NamedTuple):
     sender_id: bool
 
 
-def normalize(raw: object, *, received_at: datetime) -> ErrorEvent:
+def normalize(raw: object, *, received_at: datetime, plain: bool = False) -> ErrorEvent:
     """Turn what a sender sent into an event, or say what is wrong with it.
 
     Too long is cut and says so; of the wrong kind is refused. Fields that are not ours are kept under
@@ -67,6 +68,8 @@ def normalize(raw: object, *, received_at: datetime) -> ErrorEvent:
     Args:
         raw: a decoded JSON value, of any content.
         received_at: the collector's clock.
+        plain: that `raw` is nobody else's, and comes from JSON in UTF-8 without a `\\u` escape. No text in it can then
+            hold what cannot be stored, and an event that is within its bounds is taken as it is, without a copy.
 
     Raises:
         InvalidEventError: naming the field and what is allowed.
@@ -74,45 +77,46 @@ def normalize(raw: object, *, received_at: datetime) -> ErrorEvent:
     if not isinstance(raw, Mapping):
         raise InvalidEventError("an event", "must be a JSON object")
     get = raw.get
-    message = _text(get, "message", limits.MESSAGE_CHARS)
+    message = _text(get("message"), "message", limits.MESSAGE_CHARS, plain)
     if message is None:
         raise InvalidEventError("message", "is required")
-    context = _context(raw)
+    received = instants.to_text(received_at)
+    context = _context(raw, plain)
     sent_id = get("event_id")
+    # By position: this is the hot path, and so many names cost more than the checks. The order is the class's.
     return ErrorEvent(
-        created_at=_created_at(get("created_at"), received_at, context),
-        source=_source(get("source")),
-        service=_name(get, "service", limits.SERVICE_CHARS) or DEFAULT_SERVICE,
-        path_or_screen=_text(get, "path_or_screen", limits.PATH_CHARS),
-        user_email=_text(get, "user_email", limits.EMAIL_CHARS),
-        severity=_severity(get("severity")),
-        message=message,
-        stack=_text(get, "stack", limits.STACK_CHARS),
-        event_id=ids.uuid7() if sent_id is None else _event_id(sent_id),
-        received_at=instants.to_text(received_at),
-        environment=_name(get, "environment", limits.ENVIRONMENT_CHARS),
-        release=_name(get, "release", limits.RELEASE_CHARS),
-        context=context,
-        fingerprint=_fingerprint(get("fingerprint")),
-        sender_id=sent_id is not None,
+        _created_at(get("created_at"), received_at, received, context),
+        _source(get("source")),
+        _name(get("service"), "service", limits.SERVICE_CHARS, plain) or DEFAULT_SERVICE,
+        _text(get("path_or_screen"), "path_or_screen", limits.PATH_CHARS, plain),
+        _text(get("user_email"), "user_email", limits.EMAIL_CHARS, plain),
+        _severity(get("severity")),
+        message,
+        _text(get("stack"), "stack", limits.STACK_CHARS, plain),
+        ids.uuid7() if sent_id is None else _event_id(sent_id),
+        received,
+        _name(get("environment"), "environment", limits.ENVIRONMENT_CHARS, plain),
+        _name(get("release"), "release", limits.RELEASE_CHARS, plain),
+        context,
+        _fingerprint(get("fingerprint")),
+        sent_id is not None,
     )
 
 
-def _text(get: Callable[[str], object], field: str, most: int) -> str | None:
+def _text(value: object, field: str, most: int, plain: bool) -> str | None:
     """A text field, cleaned and cut; empty or blank is the same as not given."""
-    value = get(field)
     if value is None:
         return None
     if not isinstance(value, str):
         raise InvalidEventError(field, "must be a string")
     if not value or value.isspace():
         return None
-    return clean_text(value, most)
+    return value if plain and len(value) <= most else clean_text(value, most)
 
 
-def _name(get: Callable[[str], object], field: str, most: int) -> str | None:
+def _name(value: object, field: str, most: int, plain: bool) -> str | None:
     """A text that one filters by: spaces around it make no other name."""
-    text = _text(get, field, most)
+    text = _text(value, field, most, plain)
     return text if text is None else text.strip()
 
 
@@ -143,13 +147,13 @@ def _event_id(value: object) -> str:
     return event_id
 
 
-def _created_at(value: object, received_at: datetime, context: dict[str, Any]) -> str:
+def _created_at(value: object, received_at: datetime, received: str, context: dict[str, Any]) -> str:
     """When it happened, by the sender's clock if that is believable, else when it was received.
 
     A claim out of bounds is kept as `context["claimed_created_at"]`, so that a wrong clock can be found.
     """
     if value is None:
-        return instants.to_text(received_at)
+        return received
     try:
         if isinstance(value, str):
             instant = instants.from_text(value)
@@ -165,7 +169,7 @@ def _created_at(value: object, received_at: datetime, context: dict[str, Any]) -
     if -limits.CLOCK_AHEAD_SECONDS <= age <= limits.CLOCK_BEHIND_SECONDS:
         return instants.to_text(instant)
     context["claimed_created_at"] = instants.to_text(instant)
-    return instants.to_text(received_at)
+    return received
 
 
 def _fingerprint(value: object) -> tuple[str, ...]:
@@ -182,17 +186,16 @@ def _fingerprint(value: object) -> tuple[str, ...]:
     return tuple(clean_text(part, limits.FINGERPRINT_CHARS) for part in parts)
 
 
-def _context(raw: Mapping[str, object]) -> dict[str, Any]:
+def _context(raw: Mapping[str, object], plain: bool) -> dict[str, Any]:
     given = raw.get("context")
     if given is None:
         given = {}
     elif not isinstance(given, Mapping):
         raise InvalidEventError("context", "must be an object")
-    others = raw.keys() - _FIELDS - _OURS
-    if not others:
-        return clean_object(given) if given else {}
+    if _KNOWN.issuperset(raw):
+        return clean_object(given, plain=plain) if given else {}
     extra = given.get("extra")
     merged = dict(extra) if isinstance(extra, Mapping) else ({} if extra is None else {"extra": extra})
     # In the sender's order; a set's would differ from run to run.
-    merged.update((key, value) for key, value in raw.items() if key in others)
-    return clean_object({**given, "extra": merged})
+    merged.update((key, value) for key, value in raw.items() if key not in _KNOWN)
+    return clean_object({**given, "extra": merged}, plain=plain)

@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from .clean import clean_text
@@ -24,22 +25,27 @@ _MESSAGE_CHARS: Final = 1_000
 _FRAMES: Final = 8
 _EXCEPTIONS: Final = 10
 
-#: What varies between two occurrences of one fault, and what stands in its place. Order matters: the longer forms
-#: first. Each pattern is linear in the message's length (no nested repeats), for anyone may send a message.
-_VARIABLE: Final = re.compile(
-    r"""
-      (?P<uuid>   (?<![^\W_])[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b )
-    | (?P<time>   \b\d{4}-\d\d-\d\d(?:[T\ ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)? )
-    | (?P<email>  \b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8} )
-    | (?P<ip>     \b\d{1,3}(?:\.\d{1,3}){3}\b )
-    | (?P<ipv6>   (?<![\w:.])(?=[0-9a-fA-F:]{0,38}:[0-9a-fA-F]{0,4}:)
-                  [0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}(?![\w:]) )
-    | (?P<quoted> "[^"\n]{1,200}" | (?<!\w)'[^'\n]{1,200}'(?!\w) | `[^`\n]{1,200}` )
-    | (?P<hex>    \b0[xX][0-9a-fA-F]+\b | \b(?=[a-fA-F]{0,63}\d)(?=\d{0,63}[a-fA-F])[0-9a-fA-F]{8,64}\b )
-    | (?P<number> [+-]?\b\d+(?:[.,]\d+)* | (?<=[^\W\d])\d+ )
-    """,
-    re.VERBOSE,
+#: What varies between two occurrences of one fault, under the name that stands in its place, with the character that
+#: must be in a message for it to be there at all. Order matters: the longer forms first. Each pattern is linear in the
+#: message's length (no nested repeats), for anyone may send a message.
+_VARIABLE: Final = (
+    ("uuid", "-", r"(?<![^\W_])[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"),
+    ("time", "-", r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?"),
+    ("email", "@", r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"),
+    ("ip", ".", r"\b\d{1,3}(?:\.\d{1,3}){3}\b"),
+    (
+        "ipv6",
+        ":",
+        r"(?<![\w:.])(?=[0-9a-fA-F:]{0,38}:[0-9a-fA-F]{0,4}:)[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}(?![\w:])",
+    ),
+    ("quoted", "\"'`", r"""\"[^"\n]{1,200}"|(?<!\w)'[^'\n]{1,200}'(?!\w)|`[^`\n]{1,200}`"""),
+    ("hex", "", r"\b0[xX][0-9a-fA-F]+\b|\b(?=[a-fA-F]{0,63}\d)(?=\d{0,63}[a-fA-F])[0-9a-fA-F]{8,64}\b"),
+    ("number", "", r"[+-]?\b\d+(?:[.,]\d+)*|(?<=[^\W\d])\d+"),
 )
+_SIGNS: Final = tuple("-@.:\"'`")
+#: Fingerprints of this many groups are remembered, if what they are made from is no longer than this.
+_REMEMBERED: Final = 4_096
+_REMEMBERED_CHARS: Final = 2_000
 
 
 class Group(NamedTuple):
@@ -62,14 +68,43 @@ def group(event: ErrorEvent) -> Group:
         parts = ("exception", event.service, *_exception_parts(exceptions))
     else:
         parts = ("message", event.service, message_template(_logged_template(event.context) or event.message))
+    return Group(_fingerprint(parts), _title(event, exceptions), parts)
+
+
+def overflow_group(service: str) -> Group:
+    """Where a service's events of new groups go while whoever sends them has opened too many (`limits.NEW_ISSUES`)."""
+    parts = ("overflow", service)
+    return Group(_fingerprint(parts), "More kinds of errors than may be told apart in an hour", parts)
+
+
+def _fingerprint(parts: tuple[str, ...]) -> str:
+    short = sum(map(len, parts)) <= _REMEMBERED_CHARS
+    return _remembered_digest(parts) if short else _digest(parts)
+
+
+def _digest(parts: tuple[str, ...]) -> str:
     # SHA-256 over JSON: unlike joined text, JSON keeps ("a", "bc") and ("ab", "c") apart.
-    digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
-    return Group(digest, _title(event, exceptions), parts)
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+_remembered_digest = lru_cache(_REMEMBERED)(_digest)
 
 
 def message_template(message: str) -> str:
     """A message with its numbers, ids, addresses, times and quoted parts replaced by what they are: `<number>`."""
-    return _VARIABLE.sub(lambda match: f"<{match.lastgroup}>", message[:_MESSAGE_CHARS]).strip()
+    message = message[:_MESSAGE_CHARS]
+    pattern = _variable(tuple(map(message.__contains__, _SIGNS)))
+    return pattern.sub(lambda match: f"<{match.lastgroup}>", message).strip()
+
+
+@lru_cache
+def _variable(present: tuple[bool, ...]) -> re.Pattern[str]:
+    """A pattern of the forms that can be in a message with these of `_SIGNS`. It tries each of its forms at every
+    character, so one with all of them takes three times as long."""
+    signs = {sign for sign, here in zip(_SIGNS, present, strict=True) if here}
+    return re.compile(
+        "|".join(f"(?P<{name}>{form})" for name, any_of, form in _VARIABLE if signs & {*any_of} or not any_of)
+    )
 
 
 def _exceptions(context: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -7,6 +7,7 @@ import re
 import time
 from typing import Final
 
+_CANONICAL: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _HEX32: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -27,6 +28,8 @@ def canonical_uuid(text: str) -> str | None:
 
     Sentry SDKs send 32 hexadecimal digits; everybody else sends the form with hyphens.
     """
+    if _CANONICAL.fullmatch(text):
+        return text
     digits = text.lower()
     if len(digits) == 36:
         if not (digits[8] == digits[13] == digits[18] == digits[23] == "-"):

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta, timezone
 
 def to_text(instant: datetime) -> str:
     """`2026-11-23T13:05:39.120Z`. All of this form have one length, so their order as text is their order in time."""
+    if instant.tzinfo is not timezone.utc:
+        instant = instant.astimezone(timezone.utc)
     # isoformat and not strftime, which writes years before 1000 with fewer digits.
-    return f"{instant.astimezone(timezone.utc).isoformat(timespec='milliseconds')[:-6]}Z"
+    return f"{instant.isoformat(timespec='milliseconds')[:-6]}Z"
 
 
 def from_text(text: str) -> datetime:

@@ -33,6 +33,8 @@ class Decoded(NamedTuple):
     many: bool
     #: Bytes after inflating.
     size: int
+    #: Whether no text in it can hold what cannot be stored; see `event.normalize`.
+    plain: bool = False
 
 
 async def read_body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
@@ -106,10 +108,12 @@ def decode(body: bytes, content_type: bytes) -> Decoded:
     """
     if body.count(b",") + body.count(b"{") + body.count(b"[") + body.count(b"\n") > limits.BODY_VALUES:
         raise RequestRefusedError(413, f"the body must have at most {limits.BODY_VALUES} values; send smaller batches")
+    # NUL and lone surrogates come through JSON only as escapes.
+    plain = b"\\u" not in body
     if content_type.partition(b";")[0].strip().lower() in _NDJSON:
         lines = [line for line in body.split(b"\n") if line.strip()]
         _check_count(len(lines))
-        return Decoded([_line(line) for line in lines], many=True, size=len(body))
+        return Decoded([_line(line) for line in lines], many=True, size=len(body), plain=plain)
     if not body.strip():
         raise RequestRefusedError(400, "the body is empty; send an event as a JSON object")
     try:
@@ -118,8 +122,8 @@ def decode(body: bytes, content_type: bytes) -> Decoded:
         raise RequestRefusedError(400, f"the body is not JSON: {error}") from error
     if isinstance(value, list):
         _check_count(len(value))
-        return Decoded(value, many=True, size=len(body))
-    return Decoded([value], many=False, size=len(body))
+        return Decoded(value, many=True, size=len(body), plain=plain)
+    return Decoded([value], many=False, size=len(body), plain=plain)
 
 
 def _check_count(count: int) -> None:

@@ -50,7 +50,7 @@ class Ingest:
         (raw,) = decoded.events
         if not isinstance(raw, dict):
             raise RequestRefusedError(400, "the body must be a JSON object (an event) or an array of them")
-        event = normalize(raw, received_at=_now())
+        event = normalize(raw, received_at=_now(), plain=decoded.plain)
         (result,) = await self._writer.submit([NewEvent(event, group(event))], decoded.size)
         if isinstance(result, EventUnstorableError):
             raise result
@@ -68,7 +68,7 @@ class Ingest:
             try:
                 if isinstance(raw, InvalidEventError):
                     raise raw
-                event = normalize(raw, received_at=now)
+                event = normalize(raw, received_at=now, plain=decoded.plain)
             except InvalidEventError as error:
                 rejected.append({"index": index, "error": str(error)})
             else:

@@ -134,15 +134,21 @@ class Writer:
             # A request alone is always let in, however large: the body's own limit bounds it.
             if self._jobs and (self._events + len(events) > self._most_events or self._size + size > self._most_size):
                 raise OverloadedError
+            first = not self._jobs
             self._jobs.append(job)
             self._events += len(events)
             self._size += size
-            self._changed.notify()
-            if self._thread is None:
-                thread = threading.Thread(target=self._run, name="levqor-errors-writer", daemon=True)
-                thread.start()
-                self._thread = thread
+        if first:
+            # Not at once: all requests that the loop is at now go into one commit, and one wake-up is enough for them.
+            loop.call_soon(self._wake)
         return await job.future
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify()
+            if self._thread is None and not self._closed:
+                self._thread = threading.Thread(target=self._run, name="levqor-errors-writer", daemon=True)
+                self._thread.start()
 
     def close(self) -> None:
         """Commit what is waiting, then stop. Blocks until both are done."""

@@ -10,7 +10,6 @@ sqlite_read.py       SQLite: pages, single events, statistics
 from __future__ import annotations
 
 from .base import Filters, NewEvent, Page, Storage, StoredEvent
-from .sqlite import SqliteStorage
 
 __all__ = ["Filters", "NewEvent", "Page", "Storage", "StoredEvent", "open_storage"]
 
@@ -21,4 +20,7 @@ def open_storage(path: str) -> Storage:
     Raises:
         StorageUnusableError: when it cannot be used; says why and what to do.
     """
+    # Not at the top: the process that writes has no use for it.
+    from .sqlite import SqliteStorage
+
     return SqliteStorage(path)

@@ -20,6 +20,8 @@ class NewEvent(NamedTuple):
 
     event: ErrorEvent
     group: Group
+    #: Whether it may open an issue. If not, and its issue is not there yet, it goes into the overflow of its service.
+    may_open: bool = True
 
 
 class StoredEvent(NamedTuple):
@@ -29,6 +31,8 @@ class StoredEvent(NamedTuple):
     event_id: str
     #: It was there already: a retry of a sender that missed our answer.
     duplicate: bool
+    #: It is the first of its issue.
+    new_issue: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,108 +1,289 @@
-"""A batch of events into SQLite: rows, issues and counts in one transaction.
+"""A batch of events into SQLite: rows, their full-text index, issues, counts and what is owed to the owner, in one
+transaction.
 
-Called by `SqliteStorage.write` on the one connection that writes, inside `BEGIN IMMEDIATE`: from the first
-statement to the commit nobody else changes the database, so ids can be given out here. This is the hot path, which is
-why it uses the connection under sqlite-utils and `executemany`.
+Runs in a process of its own (`sqlite_child.py`), on a connection of its own. From `BEGIN IMMEDIATE` to the commit
+nobody else changes the database, so ids can be given out here. This is the hot path: few statements, each for many rows
+at once.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from .. import instants
-from .base import NewEvent, StoredEvent
+from ..grouping import overflow_group
+from ..severity import Severity
+from .base import NewEvent
 from .driver import sqlite3
 
-_INSERT_EVENT = f"INSERT INTO error_events VALUES ({', '.join('?' * 15)})"
+# What the database says of one event's content, as against its own state or a misuse of it.
+CONTENT_ERRORS: Final = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeError)
 
-# A new event of a resolved issue opens it again; that is what a regression is.
-_UPSERT_ISSUE = """
-    INSERT INTO issues (fingerprint, grouping, title, service, first_seen, last_seen, count)
-    VALUES (?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (fingerprint) DO UPDATE SET
-        count = count + excluded.count,
-        last_seen = max(last_seen, excluded.last_seen),
-        regressions = regressions + (state = 'resolved'),
-        state = CASE state WHEN 'resolved' THEN 'open' ELSE state END
-    RETURNING id
+_ROW: Final = f"({', '.join('?' * 15)})"
+#: Rows that one statement inserts, the most first; what a batch has left over goes by the smaller ones. SQLite before
+#: 3.32 takes 999 values.
+_ROWS: Final = (64, 16, 4, 1)
+_INSERT_EVENTS: Final = {rows: f"INSERT INTO error_events VALUES {', '.join([_ROW] * rows)}" for rows in _ROWS}
+
+# json_each: one parameter whatever the batch's size; SQLite bounds the number of parameters.
+_LOOK_UP: Final = """
+    SELECT
+        (SELECT seq FROM sqlite_sequence WHERE name = 'error_events'),
+        (SELECT MAX(id) FROM issues),
+        (SELECT json_group_object(event_id, id) FROM error_events
+            WHERE event_id IN (SELECT value FROM json_each(?))),
+        (SELECT json_group_object(fingerprint, id) FROM issues
+            WHERE fingerprint IN (SELECT value FROM json_each(?)))
 """
 
-_UPSERT_COUNT = """
-    INSERT INTO event_counts (hour, service, source, severity, count) VALUES (?, ?, ?, ?, ?)
+_INSERT_ISSUE: Final = """
+    INSERT INTO issues (id, fingerprint, grouping, title, service, first_seen, last_seen, count)
+    VALUES (?, ?, ?, ?, ?, ?, ?, 0)
+"""
+
+# A new event of a resolved issue opens it again; that is what a regression is.
+_UPDATE_ISSUES: Final = """
+    WITH fresh (id, count, seen) AS (
+        SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?)
+    )
+    UPDATE issues SET
+        count = issues.count + fresh.count,
+        last_seen = MAX(last_seen, fresh.seen),
+        regressions = regressions + (state = 'resolved'),
+        state = CASE state WHEN 'resolved' THEN 'open' ELSE state END
+    FROM fresh WHERE issues.id = fresh.id
+"""
+
+_UPSERT_COUNTS: Final = """
+    INSERT INTO event_counts (hour, service, source, severity, count)
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+        json_extract(value, '$[3]'), json_extract(value, '$[4]') FROM json_each(?) WHERE true
     ON CONFLICT DO UPDATE SET count = count + excluded.count
 """
 
+_UPSERT_OWED: Final = """
+    INSERT INTO alert_outbox (issue_id, first_event_id, count, created_at)
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+        json_extract(value, '$[3]') FROM json_each(?) WHERE true
+    ON CONFLICT (issue_id) WHERE sent_at IS NULL DO UPDATE SET count = count + excluded.count
+"""
 
-def insert_batch(connection: sqlite3.Connection, batch: Sequence[NewEvent]) -> list[StoredEvent]:
-    """Insert what is new of a batch; the transaction is the caller's."""
-    ids = _stored_ids(connection, batch)
-    next_id = _last_id(connection) + 1
-    results: list[StoredEvent] = []
-    fresh: list[tuple[int, NewEvent]] = []
-    for new in batch:
-        event_id = new.event.event_id
-        # Also catches the same event twice in one batch.
-        known = ids.get(event_id)
-        if known is None:
-            ids[event_id] = next_id
-            fresh.append((next_id, new))
-            results.append(StoredEvent(next_id, event_id, duplicate=False))
-            next_id += 1
-        else:
-            results.append(StoredEvent(known, event_id, duplicate=True))
-    issue_ids = _upsert_issues(connection, [new for _, new in fresh])
-    connection.executemany(_INSERT_EVENT, [_row(id_, new, issue_ids[new.group.fingerprint]) for id_, new in fresh])
-    connection.executemany(_UPSERT_COUNT, _counts([new for _, new in fresh]))
-    return results
+_INDEX: Final = """
+    INSERT INTO error_events_fts (rowid, message, stack) SELECT id, message, stack FROM error_events WHERE id >= ?
+"""
 
 
-def _stored_ids(connection: sqlite3.Connection, batch: Sequence[NewEvent]) -> dict[str, int]:
-    sent = [new.event.event_id for new in batch if new.event.sender_id]
-    if not sent:
-        return {}
-    # json_each: one parameter whatever the batch's size; SQLite bounds the number of parameters.
-    query = "SELECT event_id, id FROM error_events WHERE event_id IN (SELECT value FROM json_each(?))"
-    return dict(connection.execute(query, (json.dumps(sent),)).fetchall())
+class Row(NamedTuple):
+    """An event as it crosses from the collector to the process that writes: nothing but texts and truth values, so that
+    `marshal` can carry it."""
+
+    created_at: str
+    source: str
+    service: str
+    path_or_screen: str | None
+    user_email: str | None
+    severity: str
+    message: str
+    stack: str | None
+    event_id: str
+    received_at: str
+    environment: str | None
+    release: str | None
+    #: JSON.
+    context: str | None
+    fingerprint: str
+    title: str
+    #: JSON.
+    grouping: str
+    #: Whether the event can be a retry of one that is stored already.
+    sender_id: bool
+    may_open: bool
 
 
-def _last_id(connection: sqlite3.Connection) -> int:
-    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'error_events'").fetchone()
-    return int(row[0]) if row else 0
+class Written(NamedTuple):
+    """What became of a row: its id, whether it was there already, whether it opened an issue."""
+
+    id: int
+    duplicate: bool
+    new_issue: bool
 
 
-def _upsert_issues(connection: sqlite3.Connection, fresh: Sequence[NewEvent]) -> dict[str, int]:
-    counts = Counter(new.group.fingerprint for new in fresh)
-    issue_ids: dict[str, int] = {}
-    for event, group in fresh:
-        if group.fingerprint in issue_ids:
-            continue
-        # Events of one batch were received within moments of each other: the first one's time stands for all.
-        seen = event.received_at
-        values = (
-            group.fingerprint, json.dumps(group.parts), group.title, event.service, seen, seen,
-            counts[group.fingerprint],
-        )  # fmt: skip
-        (issue_ids[group.fingerprint],) = connection.execute(_UPSERT_ISSUE, values).fetchone()
-    return issue_ids
-
-
-def _row(id_: int, new: NewEvent, issue_id: int) -> tuple[Any, ...]:
-    event = new.event
-    return (
-        id_, event.created_at, event.source.value, event.service, event.path_or_screen, event.user_email,
-        event.severity.value, event.message, event.stack, event.event_id, event.received_at, issue_id,
-        event.environment, event.release, orjson.dumps(event.context).decode() if event.context else None,
+def to_row(new: NewEvent) -> Row:
+    """What is to be written of an event."""
+    event, group, may_open = new
+    return Row(
+        event.created_at, event.source.value, event.service, event.path_or_screen, event.user_email,
+        event.severity.value, event.message, event.stack, event.event_id, event.received_at, event.environment,
+        event.release, _json(event.context) if event.context else None, group.fingerprint, group.title,
+        json.dumps(group.parts), event.sender_id, may_open,
     )  # fmt: skip
 
 
-def _counts(fresh: Sequence[NewEvent]) -> list[tuple[str, str, str, str, int]]:
-    counts = Counter(
-        (instants.hour_of(event.received_at), event.service, event.source.value, event.severity.value)
-        for event, _ in fresh
-    )
+class _Known(NamedTuple):
+    """What the database had before the batch."""
+
+    last_id: int
+    last_issue: int
+    #: Row ids by event_id, of those that the batch has again.
+    events: dict[str, int]
+    #: Issue ids by fingerprint, of those that the batch has again.
+    issues: dict[str, int]
+
+
+class _Fresh(NamedTuple):
+    """A row that is not stored yet, under the ids that it gets."""
+
+    id: int
+    row: Row
+    issue_id: int
+
+
+def write_batch(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Written | str]:
+    """Write a batch in one transaction; durable when this returns.
+
+    Returns:
+        what became of each row; a text says why the database does not take that one.
+
+    Raises:
+        sqlite3.Error: for what is no row's fault; nothing is written then.
+    """
+    try:
+        with _transaction(connection):
+            return list(_insert(connection, rows))
+    except CONTENT_ERRORS as error:
+        _raise_if_ours(error)
+    # All is rolled back. Once more, to find the row at fault.
+    with _transaction(connection):
+        return _insert_halves(connection, rows)
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # SQLite has rolled back by itself on a full disk; then there is nothing left to do.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _insert_halves(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Written | str]:
+    """Halving finds the one row at fault in a few steps, and the others need not pay for it."""
+    connection.execute("SAVEPOINT half")
+    try:
+        written = _insert(connection, rows)
+        connection.execute("RELEASE half")
+        return list(written)
+    except CONTENT_ERRORS as error:
+        _raise_if_ours(error)
+        connection.execute("ROLLBACK TO half")
+        connection.execute("RELEASE half")
+        if len(rows) == 1:
+            return [f"the database does not take this event: {error}"]
+    middle = len(rows) // 2
+    return _insert_halves(connection, rows[:middle]) + _insert_halves(connection, rows[middle:])
+
+
+def _raise_if_ours(error: Exception) -> None:
+    # Ids are given out by us: that one is taken is no row's fault.
+    if "UNIQUE constraint" in str(error):
+        raise error
+
+
+def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Written]:
+    known = _look_up(connection, rows)
+    titles: list[tuple[int, str, str, str, str, str, str]] = []
+    results: list[Written] = []
+    fresh: list[_Fresh] = []
+    next_id = known.last_id + 1
+    next_issue = known.last_issue + 1
+    for row in rows:
+        id_ = known.events.get(row.event_id)
+        if id_ is not None:
+            results.append(Written(id_, True, False))
+            continue
+        # Also catches the same event twice in one batch.
+        known.events[row.event_id] = next_id
+        issue_id = known.issues.get(row.fingerprint)
+        if issue_id is None and not row.may_open:
+            fingerprint, title, parts = overflow_group(row.service)
+            row = row._replace(fingerprint=fingerprint, title=title, grouping=json.dumps(parts))
+            issue_id = known.issues.get(fingerprint)
+        opened = issue_id is None
+        if issue_id is None:
+            issue_id = known.issues[row.fingerprint] = next_issue
+            next_issue += 1
+            seen = row.received_at
+            titles.append((issue_id, row.fingerprint, row.grouping, row.title, row.service, seen, seen))
+        fresh.append(_Fresh(next_id, row, issue_id))
+        results.append(Written(next_id, False, opened))
+        next_id += 1
+    if fresh:
+        if titles:
+            connection.executemany(_INSERT_ISSUE, titles)
+        _insert_events(connection, fresh)
+        connection.execute(_INDEX, (fresh[0].id,))
+        connection.execute(_UPDATE_ISSUES, (_json(_seen(fresh)),))
+        connection.execute(_UPSERT_COUNTS, (_json(_counts(fresh)),))
+        if owed := _owed(fresh):
+            connection.execute(_UPSERT_OWED, (_json(owed),))
+    return results
+
+
+def _look_up(connection: sqlite3.Connection, rows: Sequence[Row]) -> _Known:
+    sent = [row.event_id for row in rows if row.sender_id]
+    fingerprints = {row.fingerprint for row in rows}
+    fingerprints.update(overflow_group(row.service).fingerprint for row in rows if not row.may_open)
+    last_id, last_issue, events, issues = connection.execute(
+        _LOOK_UP, (_json(sent), _json(list(fingerprints)))
+    ).fetchone()
+    return _Known(last_id or 0, last_issue or 0, orjson.loads(events), orjson.loads(issues))
+
+
+def _insert_events(connection: sqlite3.Connection, fresh: Sequence[_Fresh]) -> None:
+    start = 0
+    for rows in _ROWS:
+        while len(fresh) - start >= rows:
+            values: list[Any] = []
+            for id_, row, issue_id in fresh[start : start + rows]:
+                # The columns of `error_events` in their order: what a row has, with the two ids in their places.
+                values.append(id_)
+                values += row[:10]
+                values.append(issue_id)
+                values += row[10:13]
+            connection.execute(_INSERT_EVENTS[rows], values)
+            start += rows
+
+
+def _seen(fresh: Iterable[_Fresh]) -> list[tuple[int, int, str]]:
+    counts = Counter(one.issue_id for one in fresh)
+    last = {issue_id: row.received_at for _, row, issue_id in fresh}
+    return [(issue_id, count, last[issue_id]) for issue_id, count in counts.items()]
+
+
+def _counts(fresh: Iterable[_Fresh]) -> list[tuple[str, str, str, str, int]]:
+    counts = Counter((instants.hour_of(row.received_at), row.service, row.source, row.severity) for _, row, _ in fresh)
     return [(*key, count) for key, count in counts.items()]
+
+
+def _owed(fresh: Iterable[_Fresh]) -> list[tuple[int, int, int, str]]:
+    """An entry for each issue with critical events: its first of them, how many, and when."""
+    owed: dict[int, tuple[int, int, int, str]] = {}
+    for id_, row, issue_id in fresh:
+        if row.severity == Severity.CRITICAL.value:
+            first, count, at = owed.get(issue_id, (0, id_, 0, row.received_at))[1:]
+            owed[issue_id] = (issue_id, first, count + 1, at)
+    return list(owed.values())
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
