@@ -25,10 +25,12 @@ from .auth import Auth, OwnerOnly
 from .dashboard import Dashboard
 from .health import Health
 from .ingest import Ingest
+from .janitor import Janitor
 from .login import Login
 from .openapi import openapi_json
 from .pages import HERE
 from .queries import Queries
+from .refusals import Refusals
 from .secret import owner_secret
 from .writer import Writer
 
@@ -36,14 +38,22 @@ from .writer import Writer
 class Collector:
     """The parts of a running collector that outlive a request; `app.state.collector` of an app of `create_app`."""
 
-    def __init__(self, storage: Storage, secret: str) -> None:
+    def __init__(self, storage: Storage, secret: str, settings: CollectorSettings) -> None:
         self.storage = storage
+        self.refusals = Refusals()
         self.writer = Writer(storage)
         self.auth = Auth(secret, storage)
+        self.janitor = Janitor(
+            storage,
+            self.refusals,
+            retention_days=settings.retention_days,
+            max_bytes=settings.max_database_bytes,
+        )
 
     def close(self) -> None:
         """Commit what is waiting and close the database."""
         self.writer.close()
+        self.janitor.close()
         self.storage.close()
 
 
@@ -61,7 +71,10 @@ def create_app(settings: CollectorSettings | None = None) -> Starlette:
         StorageUnusableError: for a database that cannot be used.
     """
     settings = settings or CollectorSettings.from_env()
-    collector = Collector(open_storage(settings.database_path), owner_secret(settings))
+    storage = open_storage(
+        settings.database_path, max_bytes=settings.max_database_bytes, min_free_bytes=settings.min_free_bytes
+    )
+    collector = Collector(storage, owner_secret(settings), settings)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

@@ -167,7 +167,7 @@ _SCHEMAS: Final = {
     },
     "Stats": {
         "type": "object",
-        "required": ["ok", "total", "by_severity", "by_source", "by_service", "bucket", "series"],
+        "required": ["ok", "total", "by_severity", "by_source", "by_service", "bucket", "series", "refused"],
         "properties": {
             "ok": {"const": True},
             "total": {"type": "integer"},
@@ -193,6 +193,15 @@ _SCHEMAS: Final = {
                     },
                 },
             },
+            "refused": {
+                "type": "object",
+                "description": "By reason, what was not taken in the hours that the range touches, of all senders.",
+                "additionalProperties": {
+                    "type": "object",
+                    "required": ["requests", "events"],
+                    "properties": {"requests": {"type": "integer"}, "events": {"type": "integer"}},
+                },
+            },
         },
     },
     "Health": {
@@ -204,6 +213,11 @@ _SCHEMAS: Final = {
             "database": {"type": "string"},
             "wal_fix": {"type": "boolean", "description": "Whether this SQLite has the WAL fix of 3.51.3."},
             "wal_bytes": {"type": "integer"},
+            "database_bytes": {"type": "integer", "description": "On the disk, with the log."},
+            "free_bytes": {"type": "integer", "description": "Left on the disk."},
+            "alerts_unsent": {"type": "integer"},
+            "damaged": {"type": "boolean"},
+            "warnings": {"type": "array", "items": {"type": "string"}, "description": "What to look at."},
         },
     },
 }
