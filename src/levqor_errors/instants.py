@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 
 
+# Many events are received in one moment.
+@lru_cache(16)
 def to_text(instant: datetime) -> str:
     """`2026-11-23T13:05:39.120Z`. All of this form have one length, so their order as text is their order in time."""
     if instant.tzinfo is not timezone.utc:

@@ -55,8 +55,15 @@ PAGE_MAX: Final = 500
 #: A page of `recent` ends early past this, so that 500 hostile events of 64 KB cannot make an answer of 32 MB.
 PAGE_BYTES: Final = 4 * 1024 * 1024
 SEARCH_CHARS: Final = 200
+#: A read of the database is broken off after this. What a page needs takes milliseconds; a search for a word that most
+#: events have, in a range that has few, may take long.
+READ_SECONDS: Final = 10.0
 
 # -- the writer's queue -------------------------------------------------------------------------------------------
 QUEUE_EVENTS: Final = 20_000
 QUEUE_CHARS: Final = 64 * 1024 * 1024
 COMMIT_EVENTS: Final = 2_000
+
+# -- the database -------------------------------------------------------------------------------------------------
+#: The write-ahead log is some megabytes, unless somebody keeps reading an old state of the database.
+WAL_WARN_BYTES: Final = 64 * 1024 * 1024

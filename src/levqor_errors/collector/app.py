@@ -28,6 +28,7 @@ from .dashboard import Dashboard
 from .facts import FactsReader
 from .health import Health
 from .ingest import Ingest
+from .janitor import Janitor
 from .login import Login
 from .logs import hide
 from .metrics import Metrics
@@ -44,16 +45,23 @@ INGEST_PATH: Final = "/api/errors/log"
 class Collector:
     """The parts of a running collector that outlive a request; `app.state.collector` of an app of `create_app`."""
 
-    def __init__(self, storage: Storage, secret: str) -> None:
+    def __init__(self, storage: Storage, secret: str, settings: CollectorSettings) -> None:
         self.storage = storage
+        self.refusals = Refusals()
         self.writer = Writer(storage)
         self.auth = Auth(secret, storage)
-        self.refusals = Refusals()
         self.facts = FactsReader(storage)
+        self.janitor = Janitor(
+            storage,
+            self.refusals,
+            retention_days=settings.retention_days,
+            max_bytes=settings.max_database_bytes,
+        )
 
     def close(self) -> None:
-        """Commit what is waiting and close the database."""
+        """Take no more, and close the database. What is not committed by then is not answered with a 2xx either."""
         self.writer.close()
+        self.janitor.close()
         self.storage.close()
 
 
@@ -94,11 +102,15 @@ def create_app(settings: CollectorSettings | None = None) -> Starlette:
     settings = settings or CollectorSettings.from_env()
     secret = owner_secret(settings)
     hide(secret, *settings.ingest_keys)
-    collector = Collector(open_storage(settings.database_path), secret)
+    storage = open_storage(
+        settings.database_path, max_bytes=settings.max_database_bytes, min_free_bytes=settings.min_free_bytes
+    )
+    collector = Collector(storage, secret, settings)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
+        await collector.writer.drain()
         await run_in_threadpool(collector.close)
 
     app = CollectorApp(

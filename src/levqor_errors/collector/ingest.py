@@ -6,6 +6,7 @@ Body -> gate (`event.normalize`) -> grouping -> writer -> answer. A bare ASGI en
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import datetime, timezone
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ class Ingest:
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
+        self._clock = _Clock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -50,14 +52,14 @@ class Ingest:
         (raw,) = decoded.events
         if not isinstance(raw, dict):
             raise RequestRefusedError(400, "the body must be a JSON object (an event) or an array of them")
-        event = normalize(raw, received_at=_now(), plain=decoded.plain)
+        event = normalize(raw, received_at=self._clock.now(), plain=decoded.plain)
         (result,) = await self._writer.submit([NewEvent(event, group(event))], decoded.size)
         if isinstance(result, EventUnstorableError):
             raise result
         return 200 if result.duplicate else 201, {"ok": True, "id": result.id, "event_id": result.event_id}
 
     async def _many(self, decoded: Decoded) -> tuple[int, dict[str, Any]]:
-        now = _now()
+        now = self._clock.now()
         rejected: list[dict[str, Any]] = []
         events: list[NewEvent] = []
         indexes: list[int] = []
@@ -85,5 +87,16 @@ class Ingest:
         return 200, {"ok": True, "accepted": accepted, "rejected": rejected}
 
 
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
+class _Clock:
+    """The time, the same for all that comes within a millisecond: it is stored with no more digits."""
+
+    def __init__(self) -> None:
+        self._milliseconds = 0
+        self._now = datetime.now(timezone.utc)
+
+    def now(self) -> datetime:
+        milliseconds = time.time_ns() // 1_000_000
+        if milliseconds != self._milliseconds:
+            self._milliseconds = milliseconds
+            self._now = datetime.now(timezone.utc)
+        return self._now

@@ -1,7 +1,7 @@
-"""The one writer: requests queue up, a thread commits as many at once as are waiting, and each gets its answer.
+"""The one writer: requests queue up, as many as wait are committed at once, and each gets its answer.
 
-This is group commit. An fsync costs milliseconds and the answer must come after it; while one runs, the next batch
-gathers, so the disk sets the number of commits a second and not the number of events. Comes after `ingest.py`, calls
+This is group commit. An fsync takes its time and the answer must come after it; while one runs, the next batch gathers,
+so the disk sets the number of commits a second and not the number of events. Comes after `ingest.py`, awaits
 `Storage.write`.
 """
 
@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Final, NamedTuple, TypeAlias
+from weakref import WeakKeyDictionary
 
 from .. import instants, limits
 from ..errors import EventUnstorableError, LevqorError, OverloadedError, StorageUnavailableError
@@ -46,17 +46,36 @@ class Outage(NamedTuple):
 class _Job(NamedTuple):
     events: Sequence[NewEvent]
     size: int
-    loop: asyncio.AbstractEventLoop
     future: asyncio.Future[list[WriteResult]]
     #: When it came, in seconds of `time.monotonic()`.
     at: float
 
 
+class _Queue:
+    """What waits on one event loop, and what is being committed for it. A collector has one loop; an application that
+    it is mounted in may have several, and its tests one for each request."""
+
+    def __init__(self) -> None:
+        self.jobs: deque[_Job] = deque()
+        self.events = 0
+        self.size = 0
+        #: Whether `Writer._send` is about to look at it.
+        self.looked_at = False
+        #: The commits under way, the oldest first.
+        self.commits: dict[asyncio.Task[None], _Commit] = {}
+
+
+class _Commit(NamedTuple):
+    #: When its oldest event came.
+    at: float
+    events: int
+
+
 class Writer:
-    """Commits events on a thread of its own, which starts with the first of them.
+    """Commits events, a batch after the other.
 
     Args:
-        storage: where to; used by this thread only for writing.
+        storage: where to.
         most_events: how many may wait.
         most_size: how large the waiting ones may be, by the sizes given to `submit`.
     """
@@ -67,33 +86,27 @@ class Writer:
         self._storage = storage
         self._most_events = most_events
         self._most_size = most_size
-        self._jobs: deque[_Job] = deque()
-        self._events = 0
-        self._size = 0
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
+        self._queues: WeakKeyDictionary[asyncio.AbstractEventLoop, _Queue] = WeakKeyDictionary()
+        self._last: tuple[asyncio.AbstractEventLoop | None, _Queue] = None, _Queue()
         self._closed = False
-        # What it tells of itself: written by its thread alone, read by any.
+        # What it tells of itself.
         self._stored = dict.fromkeys((severity.value for severity in Severity), 0)
         self._commits = 0
         self._commit_seconds = 0.0
-        self._oldest: float | None = None
         self._outage: Outage | None = None
         self._reasons: set[str] = set()
 
     @property
     def waiting(self) -> int:
         """How many events are queued and not yet committed."""
-        return self._events
+        return sum(queue.events for queue in self._queues.values())
 
     @property
     def lag(self) -> float:
         """How many seconds the oldest event that is not yet committed has waited, queued or in a commit under way."""
-        with self._changed:
-            oldest = self._oldest
-            if oldest is None and self._jobs:
-                oldest = self._jobs[0].at
-        return 0.0 if oldest is None else time.monotonic() - oldest
+        oldest = [commit.at for queue in self._queues.values() for commit in queue.commits.values()]
+        oldest += [queue.jobs[0].at for queue in self._queues.values() if queue.jobs]
+        return max(0.0, time.monotonic() - min(oldest)) if oldest else 0.0
 
     @property
     def stored(self) -> Mapping[str, int]:
@@ -127,59 +140,77 @@ class Writer:
             StorageUnavailableError: the database did not take them; nothing is stored.
         """
         loop = asyncio.get_running_loop()
-        job = _Job(events, size, loop, loop.create_future(), time.monotonic())
-        with self._changed:
-            if self._closed:
-                raise StorageUnavailableError("the collector is stopping")
-            # A request alone is always let in, however large: the body's own limit bounds it.
-            if self._jobs and (self._events + len(events) > self._most_events or self._size + size > self._most_size):
-                raise OverloadedError
-            first = not self._jobs
-            self._jobs.append(job)
-            self._events += len(events)
-            self._size += size
-        if first:
-            # Not at once: all requests that the loop is at now go into one commit, and one wake-up is enough for them.
-            loop.call_soon(self._wake)
+        queue = self._queue(loop)
+        if self._closed:
+            raise StorageUnavailableError("the collector is stopping")
+        # A request alone is always let in, however large: the body's own limit bounds it.
+        if queue.jobs and (queue.events + len(events) > self._most_events or queue.size + size > self._most_size):
+            raise OverloadedError
+        job = _Job(events, size, loop.create_future(), time.monotonic())
+        queue.jobs.append(job)
+        queue.events += len(events)
+        queue.size += size
+        if not queue.looked_at:
+            # Not at once: the loop goes through what it is at now, and all of that goes into one commit.
+            queue.looked_at = True
+            loop.call_soon(self._send, queue)
         return await job.future
 
-    def _wake(self) -> None:
-        with self._changed:
-            self._changed.notify()
-            if self._thread is None and not self._closed:
-                self._thread = threading.Thread(target=self._run, name="levqor-errors-writer", daemon=True)
-                self._thread.start()
+    def _queue(self, loop: asyncio.AbstractEventLoop) -> _Queue:
+        last_loop, queue = self._last
+        if last_loop is not loop:
+            queue = self._queues.setdefault(loop, _Queue())
+            # A weak dictionary is slow to ask, and nearly always the answer is the same.
+            self._last = loop, queue
+        return queue
+
+    async def drain(self) -> None:
+        """Take no more, and wait until what is waiting on this event loop is committed or refused."""
+        self._closed = True
+        queue = self._queues.get(asyncio.get_running_loop())
+        while queue is not None and (queue.jobs or queue.commits):
+            await asyncio.wait(set(queue.commits)) if queue.commits else await asyncio.sleep(0)
 
     def close(self) -> None:
-        """Commit what is waiting, then stop. Blocks until both are done."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-        if self._thread is not None:
-            self._thread.join()
+        """Take no more. What still waits is refused; its senders send it again."""
+        self._closed = True
 
-    def _run(self) -> None:
-        while jobs := self._take():
-            events = [event for job in jobs for event in job.events]
-            began = time.monotonic()
-            try:
-                results = self._storage.write(events)
-            except StorageUnavailableError as error:
-                # Those who came meanwhile would each wait as long again for the same answer.
-                jobs += self._take_all()
-                self._note_failure(jobs, error, str(error))
-                self._settle(jobs, error=error)
-            except LevqorError as error:
-                self._note_failure(jobs, error, "the database does not take events")
-                self._settle(jobs, error=error)
-            except Exception as error:  # noqa: BLE001 - this thread must outlive whatever a batch does to it
-                unavailable = StorageUnavailableError("the database does not answer", retry_after=10)
-                unavailable.__cause__ = error
-                self._note_failure(jobs, error, str(unavailable))
-                self._settle(jobs, error=unavailable)
-            else:
-                self._note_commit(events, results, began)
-                self._settle(jobs, results=results)
+    def _send(self, queue: _Queue) -> None:
+        queue.looked_at = False
+        while queue.jobs and self._may_send(queue):
+            jobs = _take(queue)
+            task = asyncio.get_running_loop().create_task(self._commit(queue, jobs))
+            queue.commits[task] = _Commit(jobs[0].at, sum(len(job.events) for job in jobs))
+            task.add_done_callback(queue.commits.pop)
+            task.add_done_callback(lambda _: self._send(queue))
+
+    def _may_send(self, queue: _Queue) -> bool:
+        """Two at a time, so that the database has something to do while the answers of the first go out; but a commit
+        costs as much for one event as for ten, so the second has to be worth it."""
+        under_way = [commit.events for commit in queue.commits.values()]
+        return not under_way or (len(under_way) == 1 and queue.events >= under_way[0])
+
+    async def _commit(self, queue: _Queue, jobs: list[_Job]) -> None:
+        events = [event for job in jobs for event in job.events]
+        began = time.monotonic()
+        try:
+            results = await self._storage.write(events)
+        except StorageUnavailableError as error:
+            # Those who came meanwhile would each wait as long again for the same answer.
+            jobs += _take_all(queue)
+            self._note_failure(jobs, error, str(error))
+            _refuse(jobs, error)
+        except LevqorError as error:
+            self._note_failure(jobs, error, "the database does not take events")
+            _refuse(jobs, error)
+        except Exception as error:  # noqa: BLE001 - this task must outlive whatever a batch does to it
+            unavailable = StorageUnavailableError("the database does not answer", retry_after=10)
+            unavailable.__cause__ = error
+            self._note_failure(jobs, error, str(unavailable))
+            _refuse(jobs, unavailable)
+        else:
+            self._note_commit(events, results, began)
+            _answer(jobs, results)
 
     # Both run before the answers go out: who has his answer finds it in the numbers.
 
@@ -211,64 +242,40 @@ class Writer:
                 exc_info=None if expected else error,
             )
 
-    def _take(self) -> list[_Job]:
-        """Wait for jobs and take as many as fit one commit; none means that the writer is to stop."""
-        with self._changed:
-            self._oldest = None
-            while not self._jobs and not self._closed:
-                self._changed.wait()
-            if self._jobs:
-                self._oldest = self._jobs[0].at
-            taken: list[_Job] = []
-            events = 0
-            while self._jobs and (not taken or events + len(self._jobs[0].events) <= limits.COMMIT_EVENTS):
-                job = self._jobs.popleft()
-                taken.append(job)
-                events += len(job.events)
-                self._size -= job.size
-            self._events -= events
-            return taken
 
-    def _take_all(self) -> list[_Job]:
-        with self._changed:
-            taken = list(self._jobs)
-            self._jobs.clear()
-            self._events = self._size = 0
-            return taken
-
-    def _settle(
-        self, jobs: Sequence[_Job], *, results: Sequence[WriteResult] = (), error: LevqorError | None = None
-    ) -> None:
-        """Hand out the outcome: one wake-up for each event loop, not one for each request."""
-        calls: dict[asyncio.AbstractEventLoop, list[Callable[[], None]]] = {}
-        start = 0
-        for job in jobs:
-            end = start + len(job.events)
-            calls.setdefault(job.loop, []).append(_outcome(job.future, list(results[start:end]), error))
-            start = end
-        for loop, outcomes in calls.items():
-            try:
-                loop.call_soon_threadsafe(_call_all, outcomes)
-            except RuntimeError:
-                # Its loop has ended, and with it everybody who could have waited there.
-                logger.debug("an event loop ended before its events were committed")
+def _take(queue: _Queue) -> list[_Job]:
+    """As many as fit one commit; at least one."""
+    taken: list[_Job] = []
+    events = 0
+    while queue.jobs and (not taken or events + len(queue.jobs[0].events) <= limits.COMMIT_EVENTS):
+        job = queue.jobs.popleft()
+        taken.append(job)
+        events += len(job.events)
+        queue.size -= job.size
+    queue.events -= events
+    return taken
 
 
-def _outcome(
-    future: asyncio.Future[list[WriteResult]], results: list[WriteResult], error: LevqorError | None
-) -> Callable[[], None]:
-    def settle() -> None:
-        # A sender that hung up has cancelled its future; what it sent is stored all the same.
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(results)
-
-    return settle
+def _take_all(queue: _Queue) -> list[_Job]:
+    taken = list(queue.jobs)
+    queue.jobs.clear()
+    queue.events = queue.size = 0
+    return taken
 
 
-def _call_all(calls: Sequence[Callable[[], None]]) -> None:
-    for call in calls:
-        call()
+# A sender that hung up has cancelled its future; what it sent is stored all the same.
+
+
+def _answer(jobs: Iterable[_Job], results: Sequence[WriteResult]) -> None:
+    start = 0
+    for job in jobs:
+        end = start + len(job.events)
+        if not job.future.done():
+            job.future.set_result(list(results[start:end]))
+        start = end
+
+
+def _refuse(jobs: Iterable[_Job], error: LevqorError) -> None:
+    for job in jobs:
+        if not job.future.done():
+            job.future.set_exception(error)

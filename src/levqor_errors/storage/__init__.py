@@ -1,21 +1,29 @@
 """Storage: where committed events live. Comes after `grouping`, before the dashboard's and the API's queries.
 
-base.py              the protocol and its data
-sqlite.py            SQLite: opening, connections, errors
-sqlite_schema.py     SQLite: the tables, as migrations
-sqlite_write.py      SQLite: a batch of events in one transaction
-sqlite_read.py       SQLite: pages, single events, statistics
+base.py                the protocol and its data
+sqlite.py              SQLite: the protocol's methods, health
+sqlite_open.py         SQLite: opening a file, or refusing it
+sqlite_connections.py  SQLite: connections, transactions, what errors mean
+sqlite_schema.py       SQLite: the tables, as migrations
+sqlite_write.py        SQLite: a batch of events in one transaction
+sqlite_read.py         SQLite: pages, single events, statistics
+sqlite_upkeep.py       SQLite: deleting what is old or too much, giving space back
 """
 
 from __future__ import annotations
 
-from .base import Filters, NewEvent, Page, Storage, StoredEvent
+from .base import Filters, NewEvent, Page, Size, Storage, StoredEvent, Thinned
 
-__all__ = ["Filters", "NewEvent", "Page", "Storage", "StoredEvent", "open_storage"]
+__all__ = ["Filters", "NewEvent", "Page", "Size", "Storage", "StoredEvent", "Thinned", "open_storage"]
 
 
-def open_storage(path: str) -> Storage:
+def open_storage(path: str, *, max_bytes: int | None = None, min_free_bytes: int | None = None) -> Storage:
     """Open the SQLite database at a path, making or migrating it where needed.
+
+    Args:
+        path: the file.
+        max_bytes: how large it may grow.
+        min_free_bytes: how much of its disk is left free.
 
     Raises:
         StorageUnusableError: when it cannot be used; says why and what to do.
@@ -23,4 +31,4 @@ def open_storage(path: str) -> Storage:
     # Not at the top: the process that writes has no use for it.
     from .sqlite import SqliteStorage
 
-    return SqliteStorage(path)
+    return SqliteStorage(path, max_bytes=max_bytes, min_free_bytes=min_free_bytes)

@@ -1,12 +1,12 @@
 """What the collector asks of a database, whichever it is: the `Storage` protocol and the data that crosses it.
 
 Above this line nothing knows SQLite; below it nothing knows HTTP. All methods block, and are called from the
-writer's thread (`write`) or a worker thread (the rest), never from the event loop.
+writer's thread (`write`), the janitor's (the upkeep) or a worker thread (the rest), never from the event loop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -61,14 +61,37 @@ class Page(NamedTuple):
     next: int | None
 
 
+class Thinned(NamedTuple):
+    """What was deleted to make room."""
+
+    events: int
+    #: Issues of which no event was left.
+    issues: int
+
+
+class Size(NamedTuple):
+    """How much space there is and is used, in bytes."""
+
+    #: On the disk, with all that the database keeps beside its file.
+    disk: int
+    #: Of the database's file, what is in use; the rest is taken by the next events.
+    live: int
+    #: Left on the file system.
+    free: int
+    #: What the last write lacked, if there was no room for it under the quota; else 0.
+    wanted: int
+
+
 class Storage(Protocol):
     """A database of events.
 
     Every method may raise `StorageUnavailableError`, after a bounded wait.
     """
 
-    def write(self, batch: Sequence[NewEvent]) -> list[StoredEvent | EventUnstorableError]:
+    async def write(self, batch: Sequence[NewEvent]) -> list[StoredEvent | EventUnstorableError]:
         """Store a batch in one transaction, with its issues and counts; durable when this returns.
+
+        One call at a time on each event loop; calls on several loops wait for each other.
 
         An event whose `event_id` is stored already changes nothing and is reported as a duplicate. One that the
         database refuses for its content is reported in its place, and the others are stored.
@@ -84,11 +107,54 @@ class Storage(Protocol):
         ...
 
     def stats(self, filters: Filters) -> dict[str, Any]:
-        """Exact counts of the events that match: in all, by severity, source and service, and over time."""
+        """Exact counts of the events that match: in all, by severity, source and service, and over time.
+
+        With what was refused in those hours, by reason, of all senders: a refused event was not looked into.
+        """
         ...
 
     def health(self) -> dict[str, Any]:
-        """Facts about the database for `/healthz`; no secrets, no paths. Raises if it does not answer."""
+        """Facts about the database for `/healthz`; no secrets, no paths. Raises if it does not answer.
+
+        `database` (which one, and its version), `wal_fix`, `wal_bytes`, `database_bytes` and `free_bytes` (see `Size`),
+        `alerts_unsent`, `damaged`, and `warnings`: what somebody should look at, as sentences.
+        """
+        ...
+
+    def prune(self, before: str, *, most: int) -> int:
+        """Delete some of the events that were received before an instant, the oldest first, at most so many.
+
+        This and the other upkeep are short steps, to be called again until there is nothing left to do; between them
+        others can write. Returns how many were deleted; 0 when none is left. No count changes.
+        """
+        ...
+
+    def thin(self, *, most: int) -> Thinned:
+        """Delete some events, at most so many: the oldest ones of the issue that has the most.
+
+        When every issue has one event left: issues of which no event is left, then the oldest events of all. No count
+        of the statistics changes. Nothing deleted means that nothing is left to delete.
+        """
+        ...
+
+    def give_back(self) -> bool:
+        """Do a step of giving space back that nothing uses; returns whether there is more to do."""
+        ...
+
+    def size(self) -> Size:
+        """How large the database is, and what is left beside it."""
+        ...
+
+    def add_refusals(self, counts: Mapping[tuple[str, str], tuple[int, int]]) -> None:
+        """Add to what was refused.
+
+        Args:
+            counts: by hour and reason, how many requests and how many events.
+        """
+        ...
+
+    def undelivered(self) -> int:
+        """How many alerts are still to be sent."""
         ...
 
     def add_session(self, token_hash: str, *, created_at: str, expires_at: str) -> None:
@@ -104,5 +170,5 @@ class Storage(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the database. Call it last; no other method may run or follow."""
+        """Let go of the database. Call it last: reads that still run are broken off, and no method may follow."""
         ...

@@ -1,45 +1,42 @@
-"""SQLite storage: opening the file, one connection that writes, a few that read, and what SQLite's errors mean.
+"""SQLite storage: what the collector asks of it, and how it is doing.
 
-Reads go on while a write waits or runs (WAL). All errors of the driver become ours here; nothing above sees them.
+`sqlite_open.py` opens the file, `sqlite_connections.py` keeps the connections; what is done with them is in
+`sqlite_write.py`, `sqlite_read.py` and `sqlite_upkeep.py`.
 """
 
 from __future__ import annotations
 
-import os
-import queue
-import threading
-from collections.abc import Iterator, Sequence
+import asyncio
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 from sqlite_utils import Database
 
-from ..errors import EventUnstorableError, StorageUnavailableError, StorageUnusableError
-from . import sqlite_read, sqlite_write
-from .base import Filters, NewEvent, Page, StoredEvent
+from .. import limits
+from ..errors import EventUnstorableError, StorageUnavailableError
+from . import sqlite_read, sqlite_upkeep, sqlite_write
+from .base import Filters, NewEvent, Page, Size, StoredEvent, Thinned
 from .driver import sqlite3
-from .sqlite_process import WriterOptions, WriterProcess
-from .sqlite_schema import migrations, steps
+from .sqlite_connections import Connections, QuotaError
 
 #: How long a write waits for another process's lock before its senders are told to come again.
 BUSY_SECONDS: Final = 5.0
-#: Starting up waits longer: another collector may be migrating this database.
-_START_BUSY_SECONDS: Final = 30.0
-READERS: Final = 4
-#: RETURNING is the newest thing that is used.
-_OLDEST_SQLITE: Final = (3, 35, 0)
-#: The indexes' upper pages and what was written last; the default of 2 MB is read again from the file all the time.
-_WRITER_CACHE_KIB: Final = 32 * 1024
-#: The WAL file is cut back to this after a checkpoint, so that one burst does not keep its disk space for ever.
-_WAL_KEPT_BYTES: Final = 16 * 1024 * 1024
+#: Upkeep can wait for its next turn; while it waits for another process here, no event is written.
+_UPKEEP_BUSY_SECONDS: Final = 0.2
+#: Free pages that stay in the file for the next events; moving others to give these back costs more than it brings.
+_FREE_PAGES: Final = 256
+_FREE_PART: Final = 10
 
-# What the database says of one event's content, as against its own state.
-_CONTENT_ERRORS = (
-    sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError, OverflowError,
-    UnicodeError,
-)  # fmt: skip
+#: Between two looks at how much space there is: each costs as much as the gate does for an event.
+_SPACE_SECONDS: Final = 0.05
+
+_ADD_REFUSALS: Final = """
+    INSERT INTO refusals (hour, reason, requests, events) VALUES (?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, events = events + excluded.events
+"""
 
 
 class SqliteStorage:
@@ -47,48 +44,49 @@ class SqliteStorage:
 
     Args:
         path: the file; made, with mode 0600, if it is not there.
+        max_bytes: how large the file may grow (a file that is larger already does not grow); its log beside it is at
+            most a tenth of that and one commit.
+        min_free_bytes: with less than this free on the disk no event is taken.
         busy_seconds: how long a write waits for another process's lock.
+        read_seconds: how long a read may take.
+        wal_warn_bytes: from which size of the log on `health` warns of it.
 
     Raises:
         StorageUnusableError: when the file cannot be used; says why and what to do.
     """
 
-    def __init__(self, path: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
-        self.path = path
-        self._busy_seconds = busy_seconds
-        if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
-            raise StorageUnusableError(f"SQLite {sqlite3.sqlite_version} is too old; 3.35 or newer is needed")
-        _make_private(path)
-        try:
-            self._writer = self._connect(read_only=False, busy_seconds=_START_BUSY_SECONDS)
-        except sqlite3.Error as error:
-            raise _unusable(path, error) from error
-        try:
-            self._migrate()
-            self._writer.execute(f"PRAGMA busy_timeout = {int(busy_seconds * 1000)}")
-        except sqlite3.Error as error:
-            self._writer.close()
-            raise _unusable(path, error) from error
-        except BaseException:
-            self._writer.close()
-            raise
-        self._write_lock = threading.Lock()
-        self._process = WriterProcess(WriterOptions(path, busy_seconds, 2**32 - 2, 1000, _WAL_KEPT_BYTES))
-        self._readers: queue.SimpleQueue[Database] = queue.SimpleQueue()
-        for _ in range(READERS):
-            self._readers.put(self._connect(read_only=True, busy_seconds=busy_seconds))
+    def __init__(
+        self,
+        path: str,
+        *,
+        max_bytes: int | None = None,
+        min_free_bytes: int | None = None,
+        busy_seconds: float = BUSY_SECONDS,
+        read_seconds: float = limits.READ_SECONDS,
+        wal_warn_bytes: int = limits.WAL_WARN_BYTES,
+    ) -> None:
+        self._max_bytes = max_bytes
+        self._min_free_bytes = min_free_bytes
+        self._read_seconds = read_seconds
+        self._wal_warn_bytes = wal_warn_bytes
+        self._thinner = sqlite_upkeep.Thinner()
+        self._merge = sqlite_upkeep.IndexMerge()
+        self._wanted = 0
+        self._space_until = 0.0
+        self._to_shorten = False
+        self._connections = Connections(path, max_bytes=max_bytes, busy_seconds=busy_seconds)
 
-    def write(self, batch: Sequence[NewEvent]) -> list[StoredEvent | EventUnstorableError]:
+    async def write(self, batch: Sequence[NewEvent]) -> list[StoredEvent | EventUnstorableError]:
+        await self._require_space()
         rows = [sqlite_write.to_row(new) for new in batch]
-        with self._write_lock:
-            try:
-                results = self._process.write(rows)
-            except sqlite3.Error as error:
-                raise _unavailable(error) from error
+        try:
+            results = await self._connections.write(rows)
+        except QuotaError:
+            self._wanted = sqlite_upkeep.weight(batch)
+            raise
+        self._wanted = 0
         return [
-            EventUnstorableError(result)
-            if isinstance(result, str)
-            else StoredEvent(result.id, row.event_id, *result[1:])
+            EventUnstorableError(one) if isinstance(one, str) else StoredEvent(one.id, row.event_id, *one[1:])
             for row, one in zip(rows, results, strict=True)
         ]
 
@@ -105,14 +103,43 @@ class SqliteStorage:
             return sqlite_read.stats(db, filters)
 
     def health(self) -> dict[str, Any]:
-        with self._reader() as db:
-            db.execute("SELECT 1 FROM error_events LIMIT 1").fetchone()
-        wal = Path(f"{self.path}-wal")
+        unsent = 0
+        try:
+            with self._facts() as db:
+                db.execute("SELECT 1 FROM error_events LIMIT 1").fetchone()
+            unsent = self.undelivered()
+        except StorageUnavailableError:
+            # A damaged database is told below, with all else that can be said.
+            if not self._connections.damaged:
+                raise
+        free = self._connections.free_bytes()
+        wal_bytes = self._connections.wal_bytes()
         return {
             "database": f"SQLite {sqlite3.sqlite_version}",
             "wal_fix": has_wal_fix(sqlite3.sqlite_version_info),
-            "wal_bytes": wal.stat().st_size if wal.exists() else 0,
+            "wal_bytes": wal_bytes,
+            "database_bytes": self._connections.disk_bytes(),
+            "free_bytes": free,
+            "alerts_unsent": unsent,
+            "damaged": self._connections.damaged,
+            "warnings": self._warnings(free=free, wal_bytes=wal_bytes),
         }
+
+    def _warnings(self, *, free: int, wal_bytes: int) -> list[str]:
+        warnings = []
+        if self._connections.damaged:
+            warnings.append("The database is damaged; restore a backup.")
+        if wal_bytes > self._wal_warn_bytes:
+            warnings.append(
+                f"The database's log has grown to {_megabytes(wal_bytes)}: another program has been reading"
+                " the database for long."
+            )
+        if self._wanted:
+            warnings.append("The database is as large as MAX_DATABASE_BYTES allows; no event is taken until others go.")
+        if self._min_free_bytes is not None and free < 2 * self._min_free_bytes:
+            least = _megabytes(self._min_free_bytes)
+            warnings.append(f"The disk has {_megabytes(free)} left; under {least} (MIN_FREE_BYTES) no event is taken.")
+        return warnings
 
     def add_session(self, token_hash: str, *, created_at: str, expires_at: str) -> None:
         with self._transaction() as db:
@@ -132,87 +159,117 @@ class SqliteStorage:
         with self._transaction() as db:
             db["sessions"].delete_where("token_hash = ?", [token_hash])  # type: ignore[union-attr]
 
+    def prune(self, before: str, *, most: int) -> int:
+        with self._upkeep() as db:
+            deleted = sqlite_upkeep.prune(db, before, most)
+        if deleted:
+            self._thinner.forget()
+            self._merge.deleted(deleted)
+        return deleted
+
+    def thin(self, *, most: int) -> Thinned:
+        # Twice: a plan may name what somebody else has deleted meanwhile.
+        for _ in range(2):
+            if self._thinner.spent:
+                with self._plans() as db:
+                    self._thinner.count(db)
+            with self._upkeep() as db:
+                thinned = self._thinner.delete(db, most)
+            if any(thinned):
+                break
+        self._merge.deleted(thinned.events)
+        return thinned
+
+    def give_back(self) -> bool:
+        with self._plans() as db:
+            due = self._merge.due(db)
+            surplus = self._surplus_pages(db)
+        if due:
+            with self._upkeep() as db:
+                self._merge.step(db)
+            return True
+        if surplus > 0:
+            with self._upkeep() as db:
+                given = sqlite_upkeep.vacuum(db, surplus)
+            if given:
+                self._to_shorten = True
+                return True
+        # The file is cut off, too, only when its log has been copied into it.
+        if self._to_shorten or self._connections.wal_bytes() > self._connections.wal_kept:
+            self._to_shorten = not self._connections.shorten_wal(0)
+        return False
+
+    def _surplus_pages(self, db: Database) -> int:
+        pages, free = _page_counts(db)
+        if self._min_free_bytes is not None and self._connections.free_bytes() < 2 * self._min_free_bytes:
+            return free
+        return free - max(_FREE_PAGES, pages // _FREE_PART)
+
+    def size(self) -> Size:
+        with self._facts() as db:
+            pages, free = _page_counts(db)
+        return Size(
+            self._connections.disk_bytes(),
+            (pages - free) * self._connections.page_bytes,
+            self._connections.free_bytes(),
+            self._wanted,
+        )
+
+    def add_refusals(self, counts: Mapping[tuple[str, str], tuple[int, int]]) -> None:
+        with self._upkeep() as db:
+            db.conn.executemany(_ADD_REFUSALS, [(hour, reason, *refused) for (hour, reason), refused in counts.items()])
+
+    def undelivered(self) -> int:
+        with self._facts() as db:
+            return int(db.execute("SELECT COUNT(*) FROM alert_outbox WHERE sent_at IS NULL").fetchone()[0])
+
     def close(self) -> None:
-        for _ in range(READERS):
-            self._readers.get().close()
-        with self._write_lock:
-            self._process.close()
-            self._writer.close()
+        self._connections.close()
 
-    def _connect(self, *, read_only: bool, busy_seconds: float) -> Database:
-        # quote(): a `?` or `#` in a file's name would end the path in a URI.
-        uri = f"file:{quote(str(Path(self.path).absolute()))}?mode={'ro' if read_only else 'rw'}"
-        # isolation_level=None: the driver begins no transaction of its own; ours are explicit.
-        connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None, timeout=busy_seconds)
-        try:
-            if not read_only:
-                # These two take effect only before the first table is made. Three rows of a common size leave a fifth
-                # of a page of 4 KB empty; the other lets retention give space back later.
-                connection.execute("PRAGMA page_size = 8192")
-                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-                connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
-            return Database(connection, execute_plugins=False)
-        except BaseException:
-            connection.close()
-            raise
-
-    def _migrate(self) -> None:
-        db = self._writer
-        # IMMEDIATE: of two collectors that start at once, one migrates while the other waits and finds it done.
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            applied = {step.name for step in migrations.applied(db)}
-            unknown = applied - steps()
-            if unknown:
-                raise StorageUnusableError(
-                    f"{self.path} was made by a newer version of levqor-errors (it has {', '.join(sorted(unknown))});"
-                    " upgrade this one, or use another file"
-                )
-            if not applied and "error_events" in db.table_names():
-                raise StorageUnusableError(
-                    f"{self.path} has a table error_events that is not ours; use another file (DATABASE_PATH)"
-                )
-            migrations.apply(db)
-            db.execute("COMMIT")
-        except BaseException:
-            db.rollback()
-            raise
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Database]:
-        """The writing connection, inside a transaction that holds the write lock from its start."""
-        with self._write_lock:
-            db = self._writer
-            try:
-                db.conn.execute("BEGIN IMMEDIATE")
-                try:
-                    yield db
-                    db.conn.execute("COMMIT")
-                except BaseException:
-                    # SQLite has rolled back by itself on a full disk; then there is nothing left to do.
-                    if db.conn.in_transaction:
-                        db.conn.execute("ROLLBACK")
-                    raise
-            except _CONTENT_ERRORS:
-                raise
-            except sqlite3.Error as error:
-                raise _unavailable(error) from error
+    async def _require_space(self) -> None:
+        """Refuse events before anything is begun, where their place is not there."""
+        now = time.monotonic()
+        if now < self._space_until:
+            return
+        if self._min_free_bytes is not None and self._connections.free_bytes() < self._min_free_bytes:
+            raise StorageUnavailableError("the disk has too little free space", retry_after=30)
+        if self._max_bytes is None:
+            self._space_until = now + _SPACE_SECONDS
+            return
+        most = max(self._max_bytes // 10, self._connections.wal_kept)
+        # Readers of the collector's own are gone in a moment.
+        if (
+            self._connections.wal_bytes() > most
+            and not await asyncio.to_thread(self._connections.shorten_wal, _UPKEEP_BUSY_SECONDS)
+            and self._connections.wal_bytes() > most
+        ):
+            raise StorageUnavailableError("the database's log is full; another program reads it", retry_after=10)
+        self._space_until = now + _SPACE_SECONDS
 
     @contextmanager
     def _reader(self) -> Iterator[Database]:
-        try:
-            db = self._readers.get(timeout=self._busy_seconds)
-        except queue.Empty:
-            raise StorageUnavailableError("the database is busy with other reads") from None
-        try:
+        with self._connections.reading(self._connections.searches, self._read_seconds) as db:
             yield db
-        except sqlite3.Error as error:
-            raise _unavailable(error) from error
-        finally:
-            self._readers.put(db)
+
+    @contextmanager
+    def _facts(self) -> Iterator[Database]:
+        with self._connections.reading(self._connections.facts, self._read_seconds) as db:
+            yield db
+
+    @contextmanager
+    def _plans(self) -> Iterator[Database]:
+        with self._connections.reading(self._connections.plans, math.inf) as db:
+            yield db
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Database]:
+        with self._connections.transaction() as db:
+            yield db
+
+    @contextmanager
+    def _upkeep(self) -> Iterator[Database]:
+        with self._connections.transaction(busy_seconds=_UPKEEP_BUSY_SECONDS) as db:
+            yield db
 
 
 def has_wal_fix(version: tuple[int, ...]) -> bool:
@@ -220,35 +277,10 @@ def has_wal_fix(version: tuple[int, ...]) -> bool:
     return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
 
 
-def _make_private(path: str) -> None:
-    """Make the file, readable by its owner only, unless it is there: it will hold other people's data."""
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    except IsADirectoryError as error:
-        raise StorageUnusableError(f"{path} is a directory; DATABASE_PATH must name a file") from error
-    except FileNotFoundError as error:
-        raise StorageUnusableError(f"{path} cannot be made: its directory does not exist") from error
-    except OSError as error:
-        raise StorageUnusableError(f"{path} cannot be opened for writing: {error.strerror}") from error
+def _page_counts(db: Database) -> tuple[int, int]:
+    """How many pages the file has, and how many of them are free."""
+    return db.execute("PRAGMA page_count").fetchone()[0], db.execute("PRAGMA freelist_count").fetchone()[0]
 
 
-def _unusable(path: str, error: sqlite3.Error) -> StorageUnusableError:
-    text = str(error)
-    if "not a database" in text:
-        why = "is not an SQLite database; use another file (DATABASE_PATH)"
-    elif "malformed" in text:
-        why = "is damaged; restore a backup, or try `sqlite3 FILE .recover`"
-    elif "locked" in text:
-        why = "is locked by another program; stop that one first"
-    else:
-        why = f"cannot be used: {text}"
-    return StorageUnusableError(f"{path} {why}")
-
-
-def _unavailable(error: sqlite3.Error) -> StorageUnavailableError:
-    text = str(error)
-    if "locked" in text or "busy" in text:
-        return StorageUnavailableError("the database is locked by another program", retry_after=5)
-    if "full" in text:
-        return StorageUnavailableError("the disk is full", retry_after=30)
-    return StorageUnavailableError("the database does not answer", retry_after=10)
+def _megabytes(size: int) -> str:
+    return f"{size // 1024**2:,} MB"

@@ -1,10 +1,11 @@
-"""The process that writes events into SQLite: reads batches from its standard input, answers on its standard output.
+"""The process that writes events into SQLite: reads batches from its standard input, answers on its standard output
+(both are one socket).
 
 Python runs one thread at a time. With the database on a thread of the collector's, the two wait for each other, and
 one core does all the work; here the second core does half of it. `sqlite_process.py` is the other end and starts this.
 It ends when its input does: with the collector, however that one ends, and never in the middle of a transaction.
 
-    python -m levqor_errors.storage.sqlite_child PATH BUSY_SECONDS PAGE_LIMIT CHECKPOINT_PAGES LOG_BYTES
+    python -m levqor_errors.storage.sqlite_child PATH BUSY_SECONDS PAGE_LIMIT CHECKPOINT_PAGES WAL_KEPT
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def main() -> None:
     # The terminal's Ctrl-C and the service manager's SIGTERM reach this process too; the collector still needs it then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    path, busy_seconds, page_limit, checkpoint_pages, log_bytes = sys.argv[1:]
+    path, busy_seconds, page_limit, checkpoint_pages, wal_kept = sys.argv[1:]
     batches = sys.stdin.buffer
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     # What is printed by accident must not be taken for an answer.
@@ -62,7 +63,7 @@ def main() -> None:
         f"cache_size = -{_CACHE_KIB}",
         f"max_page_count = {page_limit}",
         f"wal_autocheckpoint = {checkpoint_pages}",
-        f"journal_size_limit = {log_bytes}",
+        f"journal_size_limit = {wal_kept}",
     ):
         connection.execute(f"PRAGMA {pragma}")
     while (batch := read_message(batches)) is not None:

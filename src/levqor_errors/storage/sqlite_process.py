@@ -5,31 +5,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import marshal
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from .driver import sqlite3
-from .sqlite_child import read_message, write_message
+from .sqlite_child import LENGTH
 from .sqlite_write import Row, Written
+
+#: It ends as soon as its batch is committed; then it is late.
+_END_SECONDS: Final = 30.0
 
 
 class WriterOptions(NamedTuple):
-    """How the process opens the database."""
+    """How the process opens the database; its arguments, in their order."""
 
     path: str
     busy_seconds: float
     page_limit: int
     checkpoint_pages: int
-    log_bytes: int
+    wal_kept: int
 
 
 class WriterProcess:
-    """Writes batches of events. For one thread at a time.
+    """Writes batches of events, in the order in which they come. The calls of one event loop may overlap.
 
     Args:
         options: how it opens the database, which must be there.
@@ -37,51 +41,90 @@ class WriterProcess:
 
     def __init__(self, options: WriterOptions) -> None:
         self._options = options
-        self._process: subprocess.Popen[bytes] | None = None
-        self._owner = 0
+        self._line: _Line | None = None
 
-    def write(self, rows: Sequence[Row]) -> list[Written | str]:
+    async def write(self, rows: Sequence[Row]) -> list[Written | str]:
         """Write a batch in one transaction; see `sqlite_write.write_batch`.
 
         Raises:
-            sqlite3.Error: the database's own, with its text; also when the process was lost on the way, and then nobody
-                knows whether the batch is stored. That is as with a lost answer: the senders send again, and what is
-                there already is told as such.
+            sqlite3.Error: the database's own, with its text. Also when the process was lost on the way, and then nobody
+                knows whether the batch is stored; as after a lost answer, the senders send again, and what is there
+                already is told as such.
         """
+        batch = marshal.dumps([tuple(row) for row in rows])
+        line = self._line
+        # After a fork, the parent's process is the parent's: two that write to it at once would mix.
+        if line is None or line.owner != os.getpid():
+            try:
+                line = self._line = _Line(self._options)
+            except OSError as error:
+                raise sqlite3.OperationalError(f"the writing process cannot be started: {error}") from error
         try:
-            process = self._running()
-            assert process.stdin is not None
-            assert process.stdout is not None
-            write_message(process.stdin, marshal.dumps([tuple(row) for row in rows]))  # type: ignore[arg-type]
-            answer = read_message(process.stdout)  # type: ignore[arg-type]
+            answer = await line.ask(batch)
         except OSError as error:
-            self.close()
+            self._drop(line)
             raise sqlite3.OperationalError(f"the writing process is lost: {error}") from error
-        if answer is None:
-            self.close()
-            raise sqlite3.OperationalError("the writing process is lost")
+        except BaseException:
+            # Cancelled in the middle: what it answers now would be taken for the answer to the next batch.
+            self._drop(line)
+            raise
         result: Any = marshal.loads(answer)  # noqa: S302 - from the process that this one started
         if isinstance(result, tuple):
             kind, text = result
             raise getattr(sqlite3, kind)(text)
-        return [written if isinstance(written, str) else Written._make(written) for written in result]
+        return [one if isinstance(one, str) else Written._make(one) for one in result]
 
     def close(self) -> None:
-        """End the process; what was answered is stored."""
-        process, self._process = self._process, None
-        if process is None or self._owner != os.getpid():
-            return
-        with process, suppress(BrokenPipeError):
-            assert process.stdin is not None
-            process.stdin.close()
+        """End the process, after the batches that it has; waits for that."""
+        if self._line is not None:
+            self._drop(self._line)
 
-    def _running(self) -> subprocess.Popen[bytes]:
-        # After a fork the parent's process is the parent's: two that write into one pipe would mix.
-        if self._process is None or self._owner != os.getpid():
-            self._process = subprocess.Popen(  # noqa: S603 - this interpreter, with numbers and a path as arguments
-                [sys.executable, "-m", "levqor_errors.storage.sqlite_child", *map(str, self._options)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+    def _drop(self, line: _Line) -> None:
+        if self._line is line:
+            self._line = None
+        line.close()
+
+
+class _Line:
+    """A running process, and the socket to it."""
+
+    def __init__(self, options: WriterOptions) -> None:
+        self.owner = os.getpid()
+        self._socket, childs = socket.socketpair()
+        self._socket.setblocking(False)
+        self._sending = asyncio.Lock()
+        self._receiving = asyncio.Lock()
+        with childs:
+            self._process = subprocess.Popen(  # noqa: S603 - this interpreter, a path and numbers
+                [sys.executable, "-m", "levqor_errors.storage.sqlite_child", *map(str, options)],
+                stdin=childs.fileno(),
+                stdout=childs.fileno(),
             )
-            self._owner = os.getpid()
-        return self._process
+
+    async def ask(self, batch: bytes) -> bytes:
+        """Send a batch and wait for its answer. Both locks are fair, so answers come to whom they belong."""
+        loop = asyncio.get_running_loop()
+        async with self._sending:
+            await loop.sock_sendall(self._socket, LENGTH.pack(len(batch)) + batch)
+        async with self._receiving:
+            (size,) = LENGTH.unpack(await self._receive(loop, LENGTH.size))
+            return await self._receive(loop, size)
+
+    async def _receive(self, loop: asyncio.AbstractEventLoop, size: int) -> bytes:
+        received = b""
+        while len(received) < size:
+            chunk = await loop.sock_recv(self._socket, size - len(received))
+            if not chunk:
+                raise ConnectionResetError("it has ended")
+            received += chunk
+        return received
+
+    def close(self) -> None:
+        self._socket.close()
+        if self.owner != os.getpid():
+            return
+        try:
+            self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            # It is in a system call that does not come back. Its transaction is not committed, and never will be.
+            self._process.kill()

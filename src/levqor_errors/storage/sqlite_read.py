@@ -17,6 +17,7 @@ from .. import instants, limits
 from ..event import Source
 from ..severity import Severity
 from .base import Filters, Page
+from .driver import sqlite3
 
 #: What a page shows of each event: all but the context, which can be large.
 _PAGE_COLUMNS: Final = (
@@ -64,7 +65,11 @@ def get(db: Database, id_: int) -> dict[str, Any] | None:
     if found is None:
         return None
     event = dict(zip((*_PAGE_COLUMNS, "context"), found, strict=True))
-    event["context"] = orjson.loads(event["context"]) if event["context"] else {}
+    try:
+        event["context"] = orjson.loads(event["context"]) if event["context"] else {}
+    except orjson.JSONDecodeError as error:
+        # It was JSON when it was stored; SQLite sees damage in its own structure only.
+        raise sqlite3.DatabaseError(f"malformed context of event {id_}") from error
     issue = db.execute(
         f"SELECT {', '.join(_ISSUE_COLUMNS)} FROM issues WHERE id = ?",
         [event["issue_id"]],
@@ -99,7 +104,17 @@ def stats(db: Database, filters: Filters) -> dict[str, Any]:
         "by_service": [{"service": service, "count": count} for service, count in loudest],
         "bucket": "day" if by_day else "hour",
         "series": _series(counts, by_day=by_day),
+        "refused": _refused(db, filters),
     }
+
+
+def _refused(db: Database, filters: Filters) -> dict[str, dict[str, int]]:
+    """What was refused in the hours that the range touches."""
+    rows = db.execute(
+        "SELECT reason, SUM(requests), SUM(events) FROM refusals WHERE hour >= ? AND hour < ? GROUP BY 1 ORDER BY 1",
+        [instants.hour_of(filters.since) if filters.since else "", filters.until or "~"],
+    )
+    return {reason: {"requests": requests, "events": events} for reason, requests, events in rows}
 
 
 def _days(first: str, last: str) -> int:

@@ -2,8 +2,8 @@
 transaction.
 
 Runs in a process of its own (`sqlite_child.py`), on a connection of its own. From `BEGIN IMMEDIATE` to the commit
-nobody else changes the database, so ids can be given out here. This is the hot path: few statements, each for many rows
-at once.
+nobody else changes the database, so ids can be given out here. This is the hot path: few statements, most of them for
+many rows at once.
 """
 
 from __future__ import annotations
@@ -48,29 +48,22 @@ _INSERT_ISSUE: Final = """
 """
 
 # A new event of a resolved issue opens it again; that is what a regression is.
-_UPDATE_ISSUES: Final = """
-    WITH fresh (id, count, seen) AS (
-        SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?)
-    )
+_UPDATE_ISSUE: Final = """
     UPDATE issues SET
-        count = issues.count + fresh.count,
-        last_seen = MAX(last_seen, fresh.seen),
+        count = count + ?,
+        last_seen = MAX(last_seen, ?),
         regressions = regressions + (state = 'resolved'),
         state = CASE state WHEN 'resolved' THEN 'open' ELSE state END
-    FROM fresh WHERE issues.id = fresh.id
+    WHERE id = ?
 """
 
-_UPSERT_COUNTS: Final = """
-    INSERT INTO event_counts (hour, service, source, severity, count)
-    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
-        json_extract(value, '$[3]'), json_extract(value, '$[4]') FROM json_each(?) WHERE true
+_UPSERT_COUNT: Final = """
+    INSERT INTO event_counts (hour, service, source, severity, count) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET count = count + excluded.count
 """
 
 _UPSERT_OWED: Final = """
-    INSERT INTO alert_outbox (issue_id, first_event_id, count, created_at)
-    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
-        json_extract(value, '$[3]') FROM json_each(?) WHERE true
+    INSERT INTO alert_outbox (issue_id, first_event_id, count, created_at) VALUES (?, ?, ?, ?)
     ON CONFLICT (issue_id) WHERE sent_at IS NULL DO UPDATE SET count = count + excluded.count
 """
 
@@ -80,8 +73,8 @@ _INDEX: Final = """
 
 
 class Row(NamedTuple):
-    """An event as it crosses from the collector to the process that writes: nothing but texts and truth values, so that
-    `marshal` can carry it."""
+    """An event as it crosses from the collector to the process that writes: plain values, so that `marshal` can carry
+    it."""
 
     created_at: str
     source: str
@@ -95,12 +88,10 @@ class Row(NamedTuple):
     received_at: str
     environment: str | None
     release: str | None
-    #: JSON.
-    context: str | None
+    context: dict[str, Any]
     fingerprint: str
     title: str
-    #: JSON.
-    grouping: str
+    grouping: tuple[str, ...]
     #: Whether the event can be a retry of one that is stored already.
     sender_id: bool
     may_open: bool
@@ -116,12 +107,11 @@ class Written(NamedTuple):
 
 def to_row(new: NewEvent) -> Row:
     """What is to be written of an event."""
-    event, group, may_open = new
+    event = new.event
     return Row(
         event.created_at, event.source.value, event.service, event.path_or_screen, event.user_email,
         event.severity.value, event.message, event.stack, event.event_id, event.received_at, event.environment,
-        event.release, _json(event.context) if event.context else None, group.fingerprint, group.title,
-        json.dumps(group.parts), event.sender_id, may_open,
+        event.release, event.context, *new.group, event.sender_id, new.may_open,
     )  # fmt: skip
 
 
@@ -213,17 +203,17 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Written
             continue
         # Also catches the same event twice in one batch.
         known.events[row.event_id] = next_id
-        issue_id = known.issues.get(row.fingerprint)
+        fingerprint, title, parts = row.fingerprint, row.title, row.grouping
+        issue_id = known.issues.get(fingerprint)
         if issue_id is None and not row.may_open:
             fingerprint, title, parts = overflow_group(row.service)
-            row = row._replace(fingerprint=fingerprint, title=title, grouping=json.dumps(parts))
             issue_id = known.issues.get(fingerprint)
         opened = issue_id is None
         if issue_id is None:
-            issue_id = known.issues[row.fingerprint] = next_issue
+            issue_id = known.issues[fingerprint] = next_issue
             next_issue += 1
             seen = row.received_at
-            titles.append((issue_id, row.fingerprint, row.grouping, row.title, row.service, seen, seen))
+            titles.append((issue_id, fingerprint, json.dumps(parts), title, row.service, seen, seen))
         fresh.append(_Fresh(next_id, row, issue_id))
         results.append(Written(next_id, False, opened))
         next_id += 1
@@ -232,10 +222,9 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Written
             connection.executemany(_INSERT_ISSUE, titles)
         _insert_events(connection, fresh)
         connection.execute(_INDEX, (fresh[0].id,))
-        connection.execute(_UPDATE_ISSUES, (_json(_seen(fresh)),))
-        connection.execute(_UPSERT_COUNTS, (_json(_counts(fresh)),))
-        if owed := _owed(fresh):
-            connection.execute(_UPSERT_OWED, (_json(owed),))
+        connection.executemany(_UPDATE_ISSUE, _seen(fresh))
+        connection.executemany(_UPSERT_COUNT, _counts(fresh))
+        connection.executemany(_UPSERT_OWED, _owed(fresh))
     return results
 
 
@@ -259,20 +248,24 @@ def _insert_events(connection: sqlite3.Connection, fresh: Sequence[_Fresh]) -> N
                 values.append(id_)
                 values += row[:10]
                 values.append(issue_id)
-                values += row[10:13]
+                values += row[10:12]
+                values.append(_json(row.context) if row.context else None)
             connection.execute(_INSERT_EVENTS[rows], values)
             start += rows
 
 
-def _seen(fresh: Iterable[_Fresh]) -> list[tuple[int, int, str]]:
-    counts = Counter(one.issue_id for one in fresh)
+def _seen(fresh: Iterable[_Fresh]) -> list[tuple[int, str, int]]:
+    counts = Counter([one.issue_id for one in fresh])
     last = {issue_id: row.received_at for _, row, issue_id in fresh}
-    return [(issue_id, count, last[issue_id]) for issue_id, count in counts.items()]
+    return [(count, last[issue_id], issue_id) for issue_id, count in counts.items()]
 
 
 def _counts(fresh: Iterable[_Fresh]) -> list[tuple[str, str, str, str, int]]:
-    counts = Counter((instants.hour_of(row.received_at), row.service, row.source, row.severity) for _, row, _ in fresh)
-    return [(*key, count) for key, count in counts.items()]
+    counts = Counter([(row.received_at[:13], row.service, row.source, row.severity) for _, row, _ in fresh])
+    return [
+        (instants.hour_of(hour), service, source, severity, count)
+        for (hour, service, source, severity), count in counts.items()
+    ]
 
 
 def _owed(fresh: Iterable[_Fresh]) -> list[tuple[int, int, int, str]]:
