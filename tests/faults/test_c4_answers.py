@@ -235,12 +235,16 @@ def test_c4_a_throttled_client_gets_on(tmp_path: Path) -> None:
     assert ended.stats["delivered"] == EVENTS + 1
 
 
-@pytest.mark.parametrize("waiting", ["poll", "flush"])
+@pytest.mark.parametrize("waiting", ["poll", "flush", "flushes"])
 def test_c4_retry_after_is_kept(tmp_path: Path, waiting: str) -> None:
     """Also while somebody waits in `flush`: it is the collector that knows what it can bear."""
     with FakeCollector(at_first(answering(429, {"ok": False, "error": "too many"}, Retry_After="1"), 1)) as collector:
         host = Host(tmp_path, collector.url)
-        wait = {"poll": "while stats()['waiting_bytes']:\n    time.sleep(0.01)\n", "flush": "assert flush(25)\n"}
+        wait = {
+            "poll": "while stats()['waiting_bytes']:\n    time.sleep(0.01)\n",
+            "flush": "assert flush(25)\n",
+            "flushes": "while not flush(0.1):\n    pass\n",
+        }
         host.run(LOG + "log()\n" + wait[waiting])
         assert collector.messages() == GOOD + Counter(["bad"])
         assert collector.arrived[1] - collector.answered[0] >= 1

@@ -216,8 +216,12 @@ for number in range(3):
     assert stored(database) == numbered(3)
 
 
-def test_c9_deleted_under_open_segments(start_collector: StartCollector, database: Path, tmp_path: Path) -> None:
-    """What was in the files is gone with them, if that is what somebody wants; what is logged after it must not be."""
+@pytest.mark.parametrize("end", ["flush", "exit"])
+def test_c9_deleted_under_open_segments(
+    start_collector: StartCollector, database: Path, tmp_path: Path, end: str
+) -> None:
+    """What was in the files is gone with them, if that is what somebody wants; what is logged after it must not be,
+    whether this process delivers it or the next one."""
     port = free_port()
     host = Host(tmp_path, address(port))
     with host.started(
@@ -230,14 +234,45 @@ for number in range(50):
     log_error("shop", f"event {number}")
 print("deleted", flush=True)
 sys.stdin.readline()
-sys.exit(0 if flush(30) else "not delivered")
-"""
+sys.exit(0 if sys.argv[1] == "exit" or flush(30) else "not delivered")
+""",
+        end,
     ) as process:
         assert line_of(process) == "deleted"
-        start_collector(port=port)
+        if end == "flush":
+            start_collector(port=port)
         go_on(process)
         ended = finish(process)
     assert ended.code == 0, ended
+    if end == "exit":
+        start_collector(port=port)
+        host.ship()
+    arrived = stored(database)
+    assert not numbered(50) - arrived
+    assert set(arrived.values()) == {1}
+
+
+def test_c9_deleted_and_killed(start_collector: StartCollector, database: Path, tmp_path: Path) -> None:
+    """No exit handler runs: it is the shipper that finds out, while it waits for the collector."""
+    port = free_port()
+    host = Host(tmp_path, address(port))
+    with host.started(
+        """
+import shutil
+shipper.SCAN_EVERY = 0.05
+log_error("shop", "before")
+shutil.rmtree(current_client().settings.spool_dir)
+for number in range(50):
+    log_error("shop", f"event {number}")
+print("deleted", flush=True)
+sys.stdin.readline()
+"""
+    ) as process:
+        assert line_of(process) == "deleted"
+        wait_until(lambda: not numbered(50) - Counter(host.waiting()))
+        process.kill()
+    start_collector(port=port)
+    host.ship()
     arrived = stored(database)
     assert not numbered(50) - arrived
     assert set(arrived.values()) == {1}

@@ -40,8 +40,8 @@ class Delivery:
     Attributes:
         delivered: events that the collector has committed.
         failures: passes in a row that it took nothing of.
-        backoff: seconds to wait before the next one.
-        retry_after: the part of them that the collector asked for.
+        next_at: by the monotonic clock, when to try again.
+        not_before: by the same clock, until when the collector asked to be left alone.
         until: by the monotonic clock, when to leave the rest to others.
     """
 
@@ -61,8 +61,8 @@ class Delivery:
         self._done: dict[Path, int] = {}
         self.delivered = 0
         self.failures = 0
-        self.backoff = 0.0
-        self.retry_after = 0.0
+        self.next_at = 0.0
+        self.not_before = 0.0
         self.until = float("inf")
 
     def run(self, *, final: bool) -> bool:
@@ -187,9 +187,10 @@ class Delivery:
     def failed(self, why: str, retry_after: float = 0.0) -> None:
         """Note that a pass came to nothing; said once, until something goes out again."""
         self.failures += 1
-        self.retry_after = retry_after
         if self.failures == 1:
             logger.warning("the collector does not take events now, they wait in the journal: %s", why)
         most = min(BACKOFF_FIRST * 2 ** min(self.failures, 10), BACKOFF_MOST)
         # Full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"): many clients do not come back at once.
-        self.backoff = max(random.uniform(0.05, most), retry_after)  # noqa: S311
+        now = time.monotonic()
+        self.not_before = max(self.not_before, now + retry_after)
+        self.next_at = max(now + random.uniform(0.05, most), self.not_before)  # noqa: S311
