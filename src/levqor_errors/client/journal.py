@@ -28,6 +28,7 @@ from typing import Any, Final
 
 from ..ids import uuid7
 from .losses import Losses
+from .segment import Segment, read_all
 
 try:
     import fcntl
@@ -67,44 +68,6 @@ class _OpenSegment:
     def __init__(self, descriptor: int, size: int) -> None:
         self.descriptor = descriptor
         self.size = size
-
-
-class Segment:
-    """A closed segment, taken for delivery.
-
-    Attributes:
-        path: where it is.
-        header: what its writer said of itself.
-        records: its events, each a line as it was appended.
-        torn: what follows the last newline: it was being written when its process died.
-    """
-
-    def __init__(self, journal: Journal, path: Path, descriptor: int, content: bytes) -> None:
-        self._journal = journal
-        self.path = path
-        self._descriptor = descriptor
-        header, *lines = content.split(b"\n")
-        self.torn = lines.pop() if lines else header
-        self.header: dict[str, Any] = _header(header)
-        self.records: list[bytes] = lines
-
-    def remove(self) -> None:
-        """All of it is delivered."""
-        with contextlib.suppress(OSError):
-            self.path.unlink()
-        self.release()
-
-    def release(self) -> None:
-        """Let any process have it again."""
-        self._journal.release(self._descriptor)
-
-
-def _header(line: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 class Journal:
@@ -222,7 +185,7 @@ class Journal:
             status = os.fstat(descriptor)
             # Another shipper may have delivered and removed it between our open() and our lock.
             if status.st_nlink and stat.S_ISREG(status.st_mode):
-                return Segment(self, path, descriptor, _read_all(descriptor, status.st_size))
+                return Segment(self.release, path, descriptor, read_all(descriptor, status.st_size))
         except OSError:
             pass
         self.release(descriptor, unlock=False)
@@ -403,14 +366,6 @@ class Journal:
                 self.directory,
                 error.strerror or error,
             )
-
-
-def _read_all(descriptor: int, size: int) -> bytes:
-    chunks = []
-    while size > 0 and (chunk := os.read(descriptor, size)):
-        chunks.append(chunk)
-        size -= len(chunk)
-    return b"".join(chunks)
 
 
 def _is_removed(descriptor: int) -> bool:

@@ -72,6 +72,11 @@ class Shipper:
         """How many events the collector has committed."""
         return self._delivery.delivered if self._delivery is not None else 0
 
+    @property
+    def barred(self) -> bool:
+        """Whether the collector asks for another key."""
+        return self._delivery is not None and self._delivery.barred
+
     def after_fork(self) -> None:
         """In a forked child: there is no thread here, and the parent's wishes are the parent's."""
         self._reset()
