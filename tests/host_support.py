@@ -186,6 +186,7 @@ class Exchange:
         events: what it brings.
         messages: theirs.
         number: how many requests came before it.
+        key: its `X-Levqor-Key`.
     """
 
     def __init__(self, collector: FakeCollector, handler: BaseHTTPRequestHandler, events: list[dict[str, Any]]) -> None:
@@ -194,6 +195,7 @@ class Exchange:
         self.events = events
         self.messages: list[str] = [event["message"] for event in events]
         self.number = collector.count()
+        self.key: str | None = handler.headers["X-Levqor-Key"]
 
     def take(self, reject: Collection[str] = ()) -> None:
         """As the collector does: all are stored but those with such a message, which are told by their index."""

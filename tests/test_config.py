@@ -45,6 +45,25 @@ def test_an_argument_wins_over_the_environment() -> None:
     assert (settings.service, settings.release) == ("given", "1")
 
 
+def test_a_clients_key() -> None:
+    environ = {"LEVQOR_ERRORS_KEY": " key-from-env.~_ "}
+    assert ClientSettings.from_env(environ).key == "key-from-env.~_"
+    assert ClientSettings.from_env(environ, key="key-that-is-given").key == "key-that-is-given"
+    assert ClientSettings.from_env(environ, key="").key is None
+    assert "key-from-env" not in repr(ClientSettings.from_env(environ))
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["short", "x" * 101, "with space", "shop:abcdefgh", "a,b,c,d,e", "new\nlines", "\u0661" * 8, b"abcdefgh", 12345678],
+)
+def test_a_clients_key_that_no_collector_can_have(key: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        ClientSettings.from_env({}, key=key)
+    assert caught.value.key == "LEVQOR_ERRORS_KEY"
+    assert str(key) not in str(caught.value)
+
+
 def test_settings_are_frozen_and_do_not_show_the_secret() -> None:
     settings = CollectorSettings(internal_secret="hunter2hunter2")
     assert "hunter2" not in repr(settings)

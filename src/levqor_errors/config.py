@@ -134,6 +134,11 @@ class ClientSettings(NamedTuple):
     spool_dir: Path
     key: str | None = None
 
+    def __repr__(self) -> str:
+        # Without the key: it is public and only writes, but whoever finds it in a log can write too.
+        shown = (f"{name}={value!r}" for name, value in self._asdict().items() if name != "key")
+        return f"ClientSettings({', '.join(shown)})"
+
     @classmethod
     def from_env(
         cls,
@@ -144,8 +149,9 @@ class ClientSettings(NamedTuple):
         environment: str | None = None,
         release: str | None = None,
         spool_dir: str | os.PathLike[str] | None = None,
+        key: str | None = None,
     ) -> ClientSettings:
-        """Read them from the environment; what is given as an argument wins.
+        """Read them from the environment; what is given as an argument wins. `key=""` is no key at all.
 
         Raises:
             ConfigError: naming the variable at fault.
@@ -157,7 +163,7 @@ class ClientSettings(NamedTuple):
             environment=environment or environ.get("LEVQOR_ERRORS_ENVIRONMENT") or None,
             release=release or environ.get("LEVQOR_ERRORS_RELEASE") or None,
             spool_dir=_directory(spool),
-            key=environ.get("LEVQOR_ERRORS_KEY") or None,
+            key=_key(environ.get("LEVQOR_ERRORS_KEY") if key is None else key),
         )
 
 
@@ -170,6 +176,14 @@ def _directory(given: str | os.PathLike[str] | None) -> Path:
         return Path(given)
     except TypeError as error:
         raise ConfigError("LEVQOR_ERRORS_SPOOL_DIR", "must be a path") from error
+
+
+def _key(given: str | None) -> str | None:
+    if not given:
+        return None
+    from .values import read_key
+
+    return read_key("LEVQOR_ERRORS_KEY", given)
 
 
 def check_url(url: str) -> str:

@@ -21,6 +21,7 @@ _OFF: Final = frozenset({"off", "none", "no", "0"})
 _UNITS: Final = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _SIZE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,3})?)\s*([KMGT]?)(?:I?B)?", re.IGNORECASE | re.ASCII)
 _KEY: Final = re.compile(r"[\w.~-]{8,100}", re.ASCII)
+_KEY_FORM: Final = "8 to 100 letters, digits, or . _ ~ -"
 
 
 def read_size(key: str, text: str, *, least: int) -> int | None:
@@ -118,13 +119,28 @@ def read_keys(key: str, text: str) -> dict[str, str]:
         if not service or len(service) > limits.SERVICE_CHARS or not _KEY.fullmatch(value):
             raise ConfigError(
                 key,
-                "must be service:key with commas between, the service * for any; "
-                "a key has 8 to 100 letters, digits, or . _ ~ -",
+                f"must be service:key with commas between, the service * for any; a key has {_KEY_FORM}",
             )
         if value in keys:
             raise ConfigError(key, "has a key twice; give each service its own, or one key to *")
         keys[value] = service
     return keys
+
+
+def read_key(key: str, value: object) -> str:
+    """The one ingest key that a client sends.
+
+    Args:
+        key: the setting's name.
+        value: may come from code, as anything.
+
+    Raises:
+        ConfigError: when no collector can have it among its keys.
+    """
+    text = value.strip() if isinstance(value, str) else ""
+    if not _KEY.fullmatch(text):
+        raise ConfigError(key, f"must have {_KEY_FORM}, as the collector's INGEST_KEYS do")
+    return text
 
 
 def _parts(text: str) -> tuple[str, ...]:

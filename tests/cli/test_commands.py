@@ -15,6 +15,7 @@ import platformdirs
 import pytest
 
 import levqor_errors
+from host_support import Exchange, FakeCollector
 from levqor_errors.config import secret_file
 from support import COMMAND, SECRET, CollectorProcess, clean_environ, event_ids, rows, run_command, wait_until
 
@@ -54,6 +55,28 @@ def test_log_without_a_collector_keeps_the_event_for_the_next_one(
     assert run_command("log", "next", **environ).returncode == 0
     wait_until(lambda: len(event_ids(database)) == 2)
     assert sorted(rows(database, "SELECT message FROM error_events")) == [("kept",), ("next",)]
+
+
+def test_log_sends_the_services_key_and_says_if_it_is_not_taken(tmp_path: Path) -> None:
+    keys: list[str | None] = []
+
+    def behave(exchange: Exchange) -> None:
+        keys.append(exchange.key)
+        if exchange.key == "key-of-cron":
+            exchange.take()
+        else:
+            exchange.answer(401, {"ok": False, "error": "a key is needed"})
+
+    with FakeCollector(behave) as collector:
+        environ = {"LEVQOR_ERRORS_URL": collector.url, "LEVQOR_ERRORS_SPOOL_DIR": str(tmp_path / "spool")}
+        refused = run_command("log", "kept", **environ)
+        assert refused.returncode == 4
+        assert set(keys) == {None}
+        assert "set LEVQOR_ERRORS_KEY" in refused.stderr
+        assert "is kept in" in refused.stderr
+        assert run_command("log", "next", LEVQOR_ERRORS_KEY="key-of-cron", **environ).returncode == 0
+        assert collector.messages() == {"kept": 1, "next": 1}
+    assert keys[-1] == "key-of-cron"
 
 
 @pytest.fixture

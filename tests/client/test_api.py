@@ -43,6 +43,9 @@ def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
         {"url": 5},
         {"url": object()},
         {"spool_dir": 5},
+        {"key": 5},
+        {"key": "a key\r\nX-Internal-Secret: guessed"},
+        {"key": "short"},
         {"sample_rate": 2},
         {"sample_rate": -0.1},
         {"sample_rate": "half"},
@@ -86,6 +89,18 @@ def test_a_wrong_variable_is_warned_about_and_no_more(
         log_error(None, "it broke")
     assert len(warnings_of(caplog)) == 1
     assert events[0]["service"] == "shop"
+
+
+def test_a_wrong_key_is_warned_about_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("LEVQOR_ERRORS_KEY", "not a key")
+    monkeypatch.setenv("LEVQOR_ERRORS_SERVICE", "shop")
+    used = current_client().settings
+    (warning,) = warnings_of(caplog)
+    assert "LEVQOR_ERRORS_KEY" in warning
+    assert "not a key" not in warning
+    assert (used.key, used.service) == (None, "shop")
 
 
 def test_a_wrong_address_leaves_all_else_as_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

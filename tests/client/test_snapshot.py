@@ -238,6 +238,20 @@ def check_bounds(shown: Any) -> None:
     assert depth <= DEPTH
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        [{f"password {number}": "x" for number in range(100)}] * 100,
+        [[["password", "x"]] * 100] * 100,
+        [[[]] * 101] * 300,
+        [dict.fromkeys(range(300))] * 300,
+    ],
+    ids=["secrets by name", "pairs", "lists", "objects"],
+)
+def test_what_is_many_of_a_kind_is_within_bounds(value: Any) -> None:
+    check_bounds(picture(value))
+
+
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(values)

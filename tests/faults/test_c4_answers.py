@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from host_support import Behaviour, Exchange, FakeCollector, Host, finish, go_on, line_of
+from host_support import SHIP, Behaviour, Exchange, FakeCollector, Host, finish, go_on, line_of
+from support import wait_until
 
 EVENTS = 40
 GOOD = Counter(f"event {number}" for number in range(EVENTS))
@@ -81,6 +82,7 @@ TROUBLES: dict[str, Behaviour] = {
     "503": answering(503, {"ok": False, "error": "the database is full"}),
     "500": answering(500, b"Internal Server Error"),
     "401": answering(401, {"error": "Unauthorized"}),
+    "403": answering(403, b"<h1>Forbidden</h1>"),
     "404": answering(404, b"<h1>Not Found</h1>"),
     "HTML": answering(200, b"<!doctype html><title>Sign in to the hotel's network</title>", Content_Type="text/html"),
     "200 without a word": answering(200),
@@ -235,15 +237,85 @@ def test_c4_a_throttled_client_gets_on(tmp_path: Path) -> None:
     assert ended.stats["delivered"] == EVENTS + 1
 
 
-@pytest.mark.parametrize("waiting", ["poll", "flush"])
+@pytest.mark.parametrize("waiting", ["poll", "flush", "flushes"])
 def test_c4_retry_after_is_kept(tmp_path: Path, waiting: str) -> None:
     """Also while somebody waits in `flush`: it is the collector that knows what it can bear."""
     with FakeCollector(at_first(answering(429, {"ok": False, "error": "too many"}, Retry_After="1"), 1)) as collector:
         host = Host(tmp_path, collector.url)
-        wait = {"poll": "while stats()['waiting_bytes']:\n    time.sleep(0.01)\n", "flush": "assert flush(25)\n"}
+        wait = {
+            "poll": "while stats()['waiting_bytes']:\n    time.sleep(0.01)\n",
+            "flush": "assert flush(25)\n",
+            "flushes": "while not flush(0.1):\n    pass\n",
+        }
         host.run(LOG + "log()\n" + wait[waiting])
         assert collector.messages() == GOOD + Counter(["bad"])
         assert collector.arrived[1] - collector.answered[0] >= 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("key", [None, "not-the-key"])
+def test_c4_a_key_that_is_not_taken(tmp_path: Path, status: int, key: str | None) -> None:
+    """It is said once what to set, even if the collector was not to be had before; after a few seconds nobody will have
+    set it, so it is not tried again soon; and the next process, which has the right one, delivers all."""
+
+    def behave(exchange: Exchange) -> None:
+        if exchange.key == "the-right-key":
+            exchange.take()
+        elif exchange.number == 0:
+            exchange.reset()
+        else:
+            exchange.answer(status, {"ok": False, "error": "a key is needed"})
+
+    with FakeCollector(behave) as collector:
+        host = Host(tmp_path, collector.url)
+        script = f"init(key={key!r})\n" + LOG + "log()\nsys.stdin.readline()\nassert not flush(1)\n"
+        with host.started(script) as process:
+            wait_until(lambda: len(collector.arrived) == 2)
+            # The ordinary backoff, 0.3 seconds here, would be over several times.
+            collector.closing.wait(1.5)
+            assert len(collector.arrived) == 2
+            go_on(process)
+            ended = finish(process)
+        assert ended.code == 0, ended
+        assert ended.stderr.count("LEVQOR_ERRORS_KEY") == 1
+        assert "not-the-key" not in ended.stderr
+        assert Counter(host.waiting()) == GOOD + Counter(["bad"])
+        host.run("init(key='the-right-key')" + SHIP)
+        assert collector.messages() == GOOD + Counter(["bad"])
+    assert host.segments() == []
+
+
+def test_c4_a_key_is_for_the_events_of_its_service(tmp_path: Path) -> None:
+    """Services that share a directory deliver what others left; with keys each its own only, since the collector would
+    take them for its own otherwise."""
+    taken: list[tuple[str | None, list[str]]] = []
+
+    def behave(exchange: Exchange) -> None:
+        taken.append((exchange.key, exchange.messages))
+        exchange.take()
+
+    def left_by(service: str) -> str:
+        # Killed before anything could go out.
+        return (
+            f"shipper.LINGER = 60\ninit(service={service!r})\n"
+            f"log_error(None, 'of {service}')\nos.kill(os.getpid(), signal.SIGKILL)"
+        )
+
+    with FakeCollector(behave) as collector:
+        host = Host(tmp_path, collector.url)
+        for service in ("shop", "web", "cron"):
+            host.run(left_by(service), code=-9)
+        host.run("init(service='web', key='key-of-web')" + SHIP)
+        host.run("init(service='shop', key='key-of-shop')" + SHIP)
+        assert taken == [("key-of-web", ["of web"]), ("key-of-shop", ["of shop"])]
+        # Without a key there is nothing to mistake.
+        host.run("init(service='other')" + SHIP)
+        assert taken[2:] == [(None, ["of cron"])]
+        # Whose segment it was is for us alone.
+        assert {frozenset(event["context"]["process"]) for event in collector.accepted} == {
+            frozenset({"host", "pid", "python"})
+        }
+    assert host.segments() == []
 
 
 def test_c4_retries_are_spread(tmp_path: Path) -> None:

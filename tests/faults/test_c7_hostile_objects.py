@@ -1,27 +1,38 @@
-"""C7: `__str__`/`__repr__` that raise, recurse, take long or return 100 MB; cyclic and huge extras; lone surrogates;
-ExceptionGroup; chained exceptions in a cycle.
+"""C7: `__str__`/`__repr__` that raise, recurse, take long or return 100 MB; cyclic and huge extras; lone surrogates.
 
-Passes when: an event still arrives, bounded; the host sees nothing.
+Passes when: an event still arrives, bounded; the host sees nothing. Exceptions are in test_c7_exceptions.py.
 """
-
-# ruff: noqa: N818 - these exceptions are named after what they do
 
 from __future__ import annotations
 
-import collections
-import itertools
 import json
 import logging
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from client_support import attached, group, no_client_yet, refusing, spool_lines
+from client_support import attached, no_client_yet, refusing, spool_lines
+from hostile_exceptions import EXCEPTIONS
+from hostile_objects import (
+    LINE_BYTES,
+    OBJECTS,
+    Classless,
+    Endless,
+    Huge,
+    Itemless,
+    Lengthless,
+    NoTruth,
+    Raises,
+    Recurses,
+    Slow,
+    Text,
+    cyclic_dict,
+    nested,
+    size,
+)
 from levqor_errors import (
     ErrorHandler,
     add_breadcrumb,
@@ -34,12 +45,8 @@ from levqor_errors import (
     set_user,
     stats,
 )
-from levqor_errors.client.api import report
 from levqor_errors.testing import capture_events
 from support import rows
-
-LINE_BYTES = 1_000_000
-Events = list[dict[str, Any]]
 
 
 @pytest.fixture(autouse=True)
@@ -48,182 +55,8 @@ def fresh() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def quiet(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """The host sees nothing: no output, and no warning of the client's own."""
-    yield
-    assert [record.getMessage() for record in caplog.records if record.name.startswith("levqor_errors")] == []
-    assert tuple(capfd.readouterr()) == ("", "")
+# -- anything that a caller gives --------------------------------------------------------------------------------------
 
-
-def size(event: Mapping[str, Any]) -> int:
-    return len(json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass"))
-
-
-# -- strangers ----------------------------------------------------------------------------------------------------
-
-
-class Raises:
-    def __str__(self) -> str:
-        raise ValueError("no text")
-
-    __repr__ = __str__
-
-
-class Recurses:
-    def __str__(self) -> str:
-        return f"{self}"
-
-    __repr__ = __str__
-
-
-class Slow:
-    shown = 0
-
-    def __str__(self) -> str:
-        Slow.shown += 1
-        time.sleep(0.005)
-        return "slow"
-
-    __repr__ = __str__
-
-
-class Huge:
-    def __str__(self) -> str:
-        return "x" * 100_000_000
-
-    __repr__ = __str__
-
-
-class Text(str):
-    """A text that lies about itself in every way that cutting, searching or joining could ask for."""
-
-    def __len__(self) -> int:
-        return 1
-
-    def __getitem__(self, index: Any) -> str:
-        raise ValueError("no part of it")
-
-    def __iter__(self) -> Iterator[str]:
-        raise ValueError("no characters")
-
-    def __format__(self, spec: str) -> str:
-        raise ValueError("no format")
-
-    def lower(self) -> str:
-        raise ValueError("no lower case")
-
-    def __str__(self) -> str:
-        return self
-
-
-class ReturnsText:
-    def __str__(self) -> str:
-        return Text("x" * 2_000_000)
-
-    __repr__ = __str__
-
-
-class ReturnsNumber:
-    def __str__(self) -> str:
-        return 5  # type: ignore[return-value]
-
-    __repr__ = __str__
-
-
-class Classless:
-    @property  # type: ignore[misc]
-    def __class__(self) -> Any:
-        raise ValueError("no class")
-
-
-class NoTruth:
-    def __bool__(self) -> bool:
-        raise ValueError("neither true nor false")
-
-    __len__ = __bool__
-
-
-class Itemless(dict[str, object]):
-    def items(self) -> Any:
-        raise ValueError("no items")
-
-
-class Lengthless(dict[str, object]):
-    def __len__(self) -> int:
-        raise ValueError("no length")
-
-
-class Endless(Mapping[str, int]):
-    def __getitem__(self, key: str) -> int:
-        return 1
-
-    def __iter__(self) -> Iterator[str]:
-        return map(str, itertools.count())
-
-    def __len__(self) -> int:
-        return sys.maxsize
-
-
-def nested(wrap: Callable[[Any], Any], depth: int = 10_000) -> Any:
-    value: Any = "the innermost"
-    for _ in range(depth):
-        value = wrap(value)
-    return value
-
-
-def cyclic_list() -> list[Any]:
-    value: list[Any] = [1]
-    value.append(value)
-    return value
-
-
-def cyclic_dict() -> dict[str, Any]:
-    value: dict[str, Any] = {}
-    value["itself"] = [value]
-    return value
-
-
-#: Made when they are needed: some take a hundred megabytes.
-OBJECTS: dict[str, Callable[[], Any]] = {
-    "str raises": Raises,
-    "str recurses": Recurses,
-    "slow": Slow,
-    "100 MB": Huge,
-    "a str subclass": lambda: Text("sneaky"),
-    "a str subclass from __str__": ReturnsText,
-    "not a str from __str__": ReturnsNumber,
-    "no class": Classless,
-    "no truth": NoTruth,
-    "lone surrogates": lambda: "half a pair: \ud800 and \udfff",
-    "NUL and newlines": lambda: "a\x00b\nc\r\u2028d",
-    "100 MB of text": lambda: "é" * 50_000_000,
-    "emoji": lambda: "\N{COLLISION SYMBOL}" * 1_000_000,
-    "bytes": lambda: b"\xff\x00" * 5_000_000,
-    "a cyclic list": cyclic_list,
-    "a cyclic dict": cyclic_dict,
-    "a million items": lambda: list(range(1_000_000)),
-    "a million entries": lambda: dict.fromkeys(range(1_000_000), "x"),
-    "lists, 10,000 deep": lambda: nested(lambda inner: [inner]),
-    "dicts, 10,000 deep": lambda: nested(lambda inner: {"inner": inner}),
-    "tuples of dicts, 10,000 deep": lambda: nested(lambda inner: ({"inner": inner},)),
-    "no items": lambda: Itemless(a=1),
-    "no length": lambda: Lengthless(a=1),
-    "no end": Endless,
-    "an endless generator": itertools.count,
-    "NaN and infinities": lambda: [float("nan"), float("inf"), -float("inf")],
-    "huge integers": lambda: [10**5_000, -(10**5_000), 2**63, 2**64, -(2**63)],
-    "sets": lambda: {frozenset({1, "a"}), b"b", None},
-    "keys of all kinds": lambda: {1: 1, None: 2, (1, 2): 3, b"\xff": 4, 1.5: 5, False: 6, Raises(): 7, "\ud800": 8},
-    "a deque": lambda: collections.deque([1, 2, 3]),
-    "a huge key": lambda: {"k" * 10_000_000: 1},
-    "many long texts": lambda: [[["x" * 4_000] * 100] * 10] * 10,
-    "many long emoji texts": lambda: {str(n): "\N{COLLISION SYMBOL}" * 4_000 for n in range(100)},
-    "long keys": lambda: {f"{n} {'k' * 10_000}": {f"{m} {'k' * 10_000}": 1 for m in range(100)} for n in range(100)},
-    "a class": lambda: Raises,
-    "a module": lambda: sys,
-    "strangers in a list": lambda: [Raises(), Recurses(), ReturnsText(), ReturnsNumber(), NoTruth()],
-}
 objects = pytest.mark.parametrize("make", OBJECTS.values(), ids=OBJECTS.keys())
 
 
@@ -307,283 +140,6 @@ def test_c7_slow_objects_share_one_budget_of_time() -> None:
     assert len(events) == 1
     # 0.02 s is four of them; all hundred would hold up the host for half a second.
     assert 1 <= Slow.shown < 50
-
-
-# -- exceptions ---------------------------------------------------------------------------------------------------
-
-
-class StrRaises(Exception):
-    def __str__(self) -> str:
-        raise ValueError("no text")
-
-
-class GetattrRaises(Exception):
-    def __getattr__(self, name: str) -> Any:
-        raise KeyError(name)
-
-
-class GetattrRecurses(Exception):
-    def __getattr__(self, name: str) -> Any:
-        return self.values[name]
-
-
-class GetattrAnswers(Exception):
-    """As a proxy or a mock does: has every attribute that it is asked for."""
-
-    def __getattr__(self, name: str) -> Any:
-        return f"the {name}"
-
-
-class GetattributeRaises(Exception):
-    def __getattribute__(self, name: str) -> Any:
-        raise OSError(name)
-
-
-class SetattrRaises(Exception):
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError("frozen")
-
-
-class ClassRaises(Exception):
-    @property  # type: ignore[misc]
-    def __class__(self) -> Any:
-        raise ValueError("no class")
-
-
-class TracebackRaises(Exception):
-    @property
-    def _fails(self) -> Any:
-        raise ValueError("not even this")
-
-    __cause__: Any = _fails
-    __context__: Any = _fails
-    __notes__: Any = _fails
-    __traceback__: Any = _fails
-    __suppress_context__: Any = _fails
-
-
-class NotesAreAText(Exception):
-    __notes__: Any = "not a list"
-
-
-class NotesAreANumber(Exception):
-    __notes__: Any = 5
-
-
-class NotesAreEndless(Exception):
-    __notes__: Any = itertools.repeat("note")
-
-
-class NotesAreAMillion(Exception):
-    __notes__: Any = ["n" * 100] * 1_000_000
-
-
-class NotesAreStrange(Exception):
-    __notes__: Any = [Raises(), Huge(), None, Text("sneaky"), "\ud800", 5]  # noqa: RUF012
-
-
-class NotesHaveNoTruth(Exception):
-    class Notes(list[str]):
-        __bool__ = __len__ = NoTruth.__bool__
-
-    __notes__: Any = Notes(["a"])
-
-
-class ManyMembers(Exception):
-    """What ExceptionGroup is to us, on every version of Python."""
-
-    def __init__(self, members: tuple[Any, ...]) -> None:
-        super().__init__("several")
-        self.exceptions = members
-
-
-class MembersRaise(Exception):
-    @property
-    def exceptions(self) -> Any:
-        raise ValueError("no members")
-
-
-class ModuleIsNoText(Exception):
-    __module__ = None  # type: ignore[assignment]
-
-
-def chain(*exceptions: BaseException) -> BaseException:
-    for one, following in itertools.pairwise(exceptions):
-        following.__cause__ = one
-    return exceptions[-1]
-
-
-def cycle() -> BaseException:
-    one, two = ValueError("one"), KeyError("two")
-    one.__cause__, two.__cause__ = two, one
-    one.__context__ = two.__context__ = one
-    return one
-
-
-def group_in_itself() -> BaseException:
-    inner = ManyMembers(())
-    outer = ManyMembers((inner, ValueError("a member")))
-    inner.exceptions = (outer, outer)
-    return outer
-
-
-def deep_group() -> BaseException:
-    inner: BaseException = ValueError("the innermost")
-    for _ in range(2_000):
-        inner = ManyMembers((inner,))
-    return inner
-
-
-def heavy_chain() -> BaseException:
-    links = [ValueError("\N{COLLISION SYMBOL}" * 20_000) for _ in range(40)]
-    for link in links:
-        link.__notes__ = ["\N{COLLISION SYMBOL}" * 20_000] * 40
-    return chain(*links)
-
-
-def recursion_error() -> BaseException:
-    def endless(depth: int) -> int:
-        return 1 + endless(depth + 1)
-
-    try:
-        endless(0)
-    except RecursionError as error:
-        return error
-    raise AssertionError
-
-
-EXCEPTIONS: dict[str, Callable[[], BaseException]] = {
-    "str raises": StrRaises,
-    "getattr raises": GetattrRaises,
-    "getattr recurses": GetattrRecurses,
-    "getattr answers": GetattrAnswers,
-    "getattribute raises": GetattributeRaises,
-    "setattr raises": SetattrRaises,
-    "class raises": ClassRaises,
-    "dunders raise": TracebackRaises,
-    "notes: a text": NotesAreAText,
-    "notes: a number": NotesAreANumber,
-    "notes: endless": NotesAreEndless,
-    "notes: a million": NotesAreAMillion,
-    "notes: strange": NotesAreStrange,
-    "notes: no truth": NotesHaveNoTruth,
-    "arguments: strange": lambda: ValueError(Raises(), Huge()),
-    "arguments: 100 MB": lambda: ValueError("x" * 100_000_000),
-    "arguments: lone surrogates": lambda: ValueError("\ud800"),
-    "arguments: a str subclass": lambda: ValueError(Text("sneaky")),
-    "members raise": MembersRaise,
-    "members: no exceptions": lambda: ManyMembers((1, "two", None, Raises())),
-    "members: a million": lambda: ManyMembers((ValueError("one"),) * 1_000_000),
-    "members: a cycle": group_in_itself,
-    "members: 2,000 deep": deep_group,
-    "members: an ExceptionGroup": lambda: group("g", [ValueError("v"), group("h", [KeyError("k"), StrRaises()])]),
-    "module is no text": ModuleIsNoText,
-    "a name of 2 MB": lambda: type("N" * 2_000_000, (Exception,), {})("x"),
-    "a chain in a cycle": cycle,
-    "a chain of 1,000": lambda: chain(*(ValueError(str(n)) for n in range(1_000))),
-    "a heavy chain": heavy_chain,
-    "strangers in a chain": lambda: chain(GetattrRaises(), StrRaises(), MembersRaise(), ValueError("outermost")),
-    "1,000 frames": recursion_error,
-}
-exceptions = pytest.mark.parametrize("make", EXCEPTIONS.values(), ids=EXCEPTIONS.keys())
-
-
-def through_logging(exception: BaseException) -> None:
-    with attached(ErrorHandler(service="shop"), "c7") as logger:
-        # logging itself asks for __traceback__ where it is given the exception alone.
-        logger.error("it broke", exc_info=(type(exception), exception, None))
-
-
-WAYS: dict[str, Callable[[BaseException], object]] = {
-    "log_exception": lambda exception: log_exception(exception, "shop"),
-    "log_error": lambda exception: log_error("shop", "it broke", exception=exception),
-    "logging": through_logging,
-    "report": lambda exception: report(exception, service="shop"),
-}
-
-
-@exceptions
-@pytest.mark.parametrize("tell", WAYS.values(), ids=WAYS.keys())
-@pytest.mark.usefixtures("quiet")
-def test_c7_any_exception(tell: Callable[[BaseException], object], make: Callable[[], BaseException]) -> None:
-    made = make()
-    with capture_events() as events:
-        # Raised, so that it has frames; some of these cannot even be raised without raising something else.
-        try:
-            raise made
-        except BaseException as error:  # noqa: BLE001 - see above
-            caught = error
-        tell(caught)
-    (event,) = events
-    assert type(event["message"]) is str
-    assert event["message"]
-    (outermost, *_) = event["context"]["exceptions"]
-    assert outermost["type"][:200].endswith(type(made).__qualname__[:100])
-    assert size(event) < LINE_BYTES
-
-
-@pytest.mark.usefixtures("quiet")
-def test_c7_a_deep_recursion_keeps_both_ends_of_its_stack() -> None:
-    with capture_events() as events:
-        log_exception(recursion_error(), "shop")
-    (error,) = events[0]["context"]["exceptions"]
-    assert error["type"] == "RecursionError"
-    assert error["frames"][0]["function"] == "recursion_error"
-    assert error["frames"][-1]["function"] == "endless"
-    assert f"  [{error['cut']} frames cut]" in events[0]["stack"].splitlines()
-    assert error["cut"] > 500
-
-
-def test_c7_reporting_where_the_stack_is_nearly_used_up() -> None:
-    """What cannot be taken for want of stack is not; but the host's own handling goes on."""
-    outcomes: list[str | None] = []
-
-    def endless() -> None:
-        try:
-            endless()
-        except RecursionError:
-            # On the way up, each time with one frame more to spend.
-            if len(outcomes) < 150:
-                try:
-                    outcomes.append(log_error("shop", "near the end"))
-                except RecursionError:
-                    outcomes.append("raised")
-            raise
-
-    with capture_events() as events, pytest.raises(RecursionError):
-        endless()
-    # Where there is no room for the call itself, it is the call that fails.
-    assert "raised" not in outcomes[3:]
-    assert len(outcomes) == 150
-    assert None not in outcomes[100:]
-    assert len(events) == len([outcome for outcome in outcomes if outcome not in (None, "raised")])
-
-
-@pytest.mark.usefixtures("quiet")
-def test_c7_an_exception_whose_mark_cannot_be_set_is_still_one_event_a_way() -> None:
-    with capture_events() as events:
-        report(SetattrRaises("frozen"), service="shop")
-    assert len(events) == 1
-
-
-@pytest.mark.usefixtures("quiet")
-def test_c7_locals_of_all_kinds() -> None:
-    init(include_locals=True)
-
-    def fail() -> None:
-        raises, recurses, text, number, no_truth = Raises(), Recurses(), ReturnsText(), ReturnsNumber(), NoTruth()
-        cycle, deep, many = cyclic_dict(), nested(lambda inner: [inner]), dict.fromkeys(range(100_000))
-        raise ValueError(id((raises, recurses, text, number, no_truth, cycle, deep, many)))
-
-    with capture_events() as events:
-        try:
-            fail()
-        except ValueError:
-            assert log_error("shop", "it broke") is not None
-    (event,) = events
-    variables = event["context"]["exceptions"][0]["frames"][-1]["vars"]
-    assert set(variables) == {"raises", "recurses", "text", "number", "no_truth", "cycle", "deep", "many"}
-    assert size(event) < LINE_BYTES
 
 
 # -- logging ------------------------------------------------------------------------------------------------------

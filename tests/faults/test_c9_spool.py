@@ -1,13 +1,12 @@
-"""C9: spool directory read-only, full, missing, on another file system; torn last line; foreign files in it.
+"""C9: spool directory read-only, full, missing, on another file system, deleted; foreign files in it.
 
-Passes when: falls back to memory with one warning; torn lines set aside; others untouched.
+Passes when: falls back to memory with one warning; others untouched. Torn lines and other damage: test_c9_damage.py.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import subprocess
 from collections import Counter
@@ -31,35 +30,11 @@ from host_support import (
     told_losses,
 )  # fmt: skip
 from levqor_errors.ids import uuid7
+from spool_support import HEADER, line, numbered, prepared, segment
 from support import CollectorProcess, clean_environ, wait_until
 
 StartCollector = Callable[..., CollectorProcess]
 WARNING = "events wait in memory"
-HEADER = b'{"host": "elsewhere", "pid": 1, "python": "3.11.7"}\n'
-
-
-def line(message: str) -> bytes:
-    """An event as a journal has it."""
-    return (
-        json.dumps({"event_id": uuid7(), "created_at": 1.7e9, "service": "shop", "message": message}).encode() + b"\n"
-    )
-
-
-def numbered(count: int, first: int = 0) -> Counter[str]:
-    return Counter(f"event {number}" for number in range(first, count))
-
-
-def prepared(host: Host) -> Path:
-    """The host's directory of segments, as its first process leaves it: empty."""
-    host.run("current_client().journal.directory.mkdir(mode=0o700, parents=True)")
-    return host.journal
-
-
-def segment(directory: Path, content: bytes, rank: int = 1) -> Path:
-    """A segment that a process left."""
-    path = directory / f"{rank}-{uuid7()}.jsonl"
-    path.write_bytes(content)
-    return path
 
 
 # Nowhere to write ----------------------------------------------------------------------------------------------------
@@ -216,8 +191,12 @@ for number in range(3):
     assert stored(database) == numbered(3)
 
 
-def test_c9_deleted_under_open_segments(start_collector: StartCollector, database: Path, tmp_path: Path) -> None:
-    """What was in the files is gone with them, if that is what somebody wants; what is logged after it must not be."""
+@pytest.mark.parametrize("end", ["flush", "exit"])
+def test_c9_deleted_under_open_segments(
+    start_collector: StartCollector, database: Path, tmp_path: Path, end: str
+) -> None:
+    """What was in the files is gone with them, if that is what somebody wants; what is logged after it must not be,
+    whether this process delivers it or the next one."""
     port = free_port()
     host = Host(tmp_path, address(port))
     with host.started(
@@ -230,15 +209,49 @@ for number in range(50):
     log_error("shop", f"event {number}")
 print("deleted", flush=True)
 sys.stdin.readline()
-sys.exit(0 if flush(30) else "not delivered")
-"""
+sys.exit(0 if sys.argv[1] == "exit" or flush(30) else "not delivered")
+""",
+        end,
     ) as process:
         assert line_of(process) == "deleted"
-        start_collector(port=port)
+        if end == "flush":
+            start_collector(port=port)
         go_on(process)
         ended = finish(process)
     assert ended.code == 0, ended
+    if end == "exit":
+        start_collector(port=port)
+        host.ship()
     arrived = stored(database)
+    assert not numbered(50) - arrived
+    assert set(arrived.values()) == {1}
+
+
+def test_c9_deleted_and_killed(tmp_path: Path) -> None:
+    """No exit handler runs: it is the shipper that finds out, though it may be long until it tries again."""
+    with FakeCollector(lambda exchange: exchange.answer(429, Retry_After="300")) as collector:
+        host = Host(tmp_path, collector.url)
+        with host.started(
+            """
+import shutil
+shipper.SCAN_EVERY = 0.05
+log_error("shop", "first")
+sys.stdin.readline()
+log_error("shop", "before")
+shutil.rmtree(current_client().settings.spool_dir)
+for number in range(50):
+    log_error("shop", f"event {number}")
+sys.stdin.readline()
+"""
+        ) as process:
+            wait_until(lambda: collector.answered)
+            go_on(process)
+            wait_until(lambda: not numbered(50) - Counter(host.waiting()))
+            process.kill()
+        assert len(collector.arrived) == 1
+        collector.behaviour = Exchange.take
+        host.ship()
+        arrived = collector.messages()
     assert not numbered(50) - arrived
     assert set(arrived.values()) == {1}
 
@@ -303,149 +316,6 @@ def test_c9_what_is_no_file(start_collector: StartCollector, database: Path, tmp
     assert secret.read_bytes().endswith(b"}\n")
     assert stored(database) == numbered(201)
     assert ended.stderr == ""
-
-
-# Damage --------------------------------------------------------------------------------------------------------------
-
-GARBAGE: dict[str, tuple[bytes, Counter[str]]] = {
-    "empty": (b"", Counter()),
-    "header alone": (HEADER, Counter()),
-    "torn header": (HEADER[:20], Counter(torn=1)),
-    "torn line": (HEADER + line("good") + line("torn")[:50], Counter(torn=1)),
-    "torn line of one byte": (HEADER + line("good") + b"{", Counter(torn=1)),
-    "binary, no newline": (bytes(range(11, 256)) * 8, Counter(torn=1)),
-    "binary lines": (HEADER + (bytes(range(11, 256)) + b"\n") * 3, Counter(damaged=3)),
-    "zeros": (HEADER + bytes(4096) + b"\n" + line("good"), Counter(damaged=1)),
-    "no objects": (HEADER + b'[]\n7\nnull\n"text"\n' + line("good"), Counter(damaged=4)),
-    "no bottom": (HEADER + b"[" * 100_000 + b"\n" + line("good"), Counter(damaged=1)),
-    "header without bottom": (b"[" * 100_000 + b"\n" + line("good"), Counter()),
-    "header that is no object": (b"7\n" + line("good"), Counter()),
-    "number without end": (HEADER + b'{"message": ' + b"7" * 10_000 + b"}\n" + line("good"), Counter(damaged=1)),
-}
-#: Objects, but not as we write them. How much of them arrives is open, as long as the others do.
-WRONG: dict[str, dict[str, Any]] = {
-    "context is a list": {"context": []},
-    "context is null": {"context": None},
-    "context is a text": {"context": "text"},
-    "stack is a number": {"stack": 5},
-    "stack is a list": {"stack": ["a", "b"]},
-    "exceptions is a number": {"exceptions": 5},
-    "exception is a text": {"exceptions": ["text"]},
-    "exception without frames": {"exceptions": [{"type": "E"}]},
-    "frame of numbers": {"exceptions": [{"type": "E", "value": "", "frames": [[1, 2, 3, 4]]}]},
-    "frame of texts": {
-        "exceptions": [{"type": "E", "value": "", "frames": [["/etc/hostname", "1", "f", "m"]]}],
-    },
-    "line below zero": {
-        "exceptions": [{"type": "E", "value": "", "frames": [["/etc/hostname", -1, "f", "m"]]}],
-    },
-    "file with a NUL": {
-        "exceptions": [{"type": "E", "value": "", "frames": [["/etc/\0", 1, "f", "m"]]}],
-    },
-    "created_at is a text": {"created_at": "now", "exceptions": [
-        {"type": "E", "value": "", "frames": [["/etc/hostname", 1, "f", "m"]]},
-    ]},
-    "breadcrumbs is a number": {"context": {"breadcrumbs": 5}},
-    "breadcrumb is no JSON": {"context": {"breadcrumbs": ["{"]}},
-}  # fmt: skip
-
-
-def test_c9_damaged_segments(tmp_path: Path) -> None:
-    """What can be read of them arrives, the rest is set aside and counted, and those behind them arrive too."""
-    with FakeCollector() as collector:
-        host = Host(tmp_path, collector.url)
-        directory = prepared(host)
-        for kind, (content, _) in GARBAGE.items():
-            segment(directory, content.replace(b'"good"', json.dumps(f"good: {kind}").encode()), rank=0)
-        segment(directory, HEADER + line("other"), rank=1)
-        counts = host.ship()
-        good = [f"good: {kind}" for kind, (content, _) in GARBAGE.items() if b'"good"' in content]
-        assert collector.messages() == Counter([*good, "other"])
-        lost = sum((reasons for _, reasons in GARBAGE.values()), Counter[str]())
-        assert {name: count for name, count in counts.items() if name.startswith("lost")} == {
-            f"lost_{reason}": count for reason, count in lost.items()
-        }
-        assert collector.told_losses() == lost
-    assert host.segments() == []
-    # Each as it was, so that a person can make something of it.
-    aside = host.set_aside()
-    assert len(aside) == lost.total()
-    everything = b"".join(content for content, _ in GARBAGE.values())
-    assert all(one in everything for one in aside)
-
-
-def test_c9_lines_that_are_not_as_we_write_them(tmp_path: Path) -> None:
-    with FakeCollector() as collector:
-        host = Host(tmp_path, collector.url)
-        directory = prepared(host)
-        for kind, fields in WRONG.items():
-            wrong = {"event_id": uuid7(), "created_at": 1.7e9, "message": f"wrong: {kind}", **fields}
-            content = HEADER + line(f"before: {kind}") + json.dumps(wrong).encode() + b"\n" + line(f"after: {kind}")
-            segment(directory, content, rank=0)
-        host.ship()
-        arrived = collector.messages()
-    for kind in WRONG:
-        assert arrived[f"before: {kind}"] == arrived[f"after: {kind}"] == 1, kind
-        # It is there, or it is set aside: it is nowhere lost.
-        set_aside = sum(f"wrong: {kind}".encode() in one for one in host.set_aside())
-        assert arrived[f"wrong: {kind}"] + set_aside == 1, kind
-    assert host.segments() == []
-
-
-def test_c9_lines_that_the_collector_cannot_read(
-    start_collector: StartCollector, database: Path, tmp_path: Path
-) -> None:
-    """What is wrong may be found by the collector only; the others of its batch are stored all the same."""
-    host = Host(tmp_path, start_collector().url)
-    wrong = [
-        {"context": {}},
-        {"message": ""},
-        {"message": ["no", "text"], "event_id": 7},
-        {"message": "wrong", "event_id": "no UUID", "created_at": "now"},
-    ]
-    content = HEADER + line("before") + b"".join(json.dumps(one).encode() + b"\n" for one in wrong) + line("after")
-    segment(prepared(host), content, rank=0)
-    segment(host.journal, HEADER + line("other"), rank=1)
-    host.ship()
-    assert not Counter(["before", "after", "other"]) - stored(database)
-    # Taken or set aside: nowhere lost.
-    assert stored(database).total() + len(host.set_aside()) == 3 + len(wrong)
-    assert host.segments() == []
-
-
-def test_c9_before_send_that_spoils_events(start_collector: StartCollector, database: Path, tmp_path: Path) -> None:
-    """The host's own hook is the likeliest way for such lines into the journal."""
-    host = Host(tmp_path, start_collector().url)
-    host.run(
-        """
-def spoil(event):
-    name, value = changes.pop(0)
-    event[name] = value
-    return event
-
-changes = [("extra", 1), ("context", None), ("context", []), ("stack", ["a", "b"]), ("exceptions", {}), ("extra", 1)]
-init(before_send=spoil)
-for number in range(6):
-    log_error("shop", f"event {number}")
-sys.exit(0 if flush(20) else "not delivered")
-"""
-    )
-    assert not Counter(["event 0", "event 5"]) - stored(database)
-
-
-def test_c9_damage_is_counted_once_however_often_the_rest_is_tried(tmp_path: Path) -> None:
-    """While the collector is down, each try comes by the damaged line again."""
-    with FakeCollector(lambda exchange: exchange.answer(503)) as collector:
-        host = Host(tmp_path, collector.url)
-        segment(prepared(host), HEADER + line("good") + b"damaged\n" + line("good") + b"torn")
-        with host.started(SHIP) as process:
-            wait_until(lambda: len(collector.arrived) > 5)
-            collector.behaviour = Exchange.take
-            ended = finish(process)
-        assert ended.code == 0, ended
-        assert collector.messages() == Counter(good=2)
-        assert collector.told_losses() == Counter(damaged=1, torn=1)
-    assert host.set_aside() == [b"damaged", b"torn"]
 
 
 # Others' segments ----------------------------------------------------------------------------------------------------

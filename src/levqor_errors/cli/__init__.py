@@ -1,7 +1,7 @@
 """The command line: `levqor-errors collector | log | recent | tail`. A file a command; `api.py` talks to the collector.
 
 Exit codes: 0 done, 1 cannot do it (a setting, a file, a port), 2 wrong usage, 3 no collector answers, 4 the collector
-refuses (wrong secret, invalid event).
+refuses (wrong secret or key, invalid event).
 """
 
 from __future__ import annotations

@@ -36,6 +36,12 @@ def log(
     client.close(0)
     if "refused" in client.losses.total():
         raise CollectorRefusedError(400, "the collector did not take it; its reason stands above")
+    if client.shipper.barred:
+        raise CollectorRefusedError(
+            401,
+            "the collector takes no events without its key; set LEVQOR_ERRORS_KEY to this service's own. "
+            f"The event is kept in {client.journal.directory} and goes out with the next one",
+        )
     if not delivered:
         raise CollectorUnreachableError(
             f"no collector answers at {shown_url(client.settings.url)}; "

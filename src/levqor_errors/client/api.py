@@ -38,6 +38,7 @@ def init(
     environment: str | None = None,
     release: str | None = None,
     spool_dir: str | os.PathLike[str] | None = None,
+    key: str | None = None,
     before_send: BeforeSend | None = None,
     sample_rate: float | Mapping[str, float] | None = None,
     flood_limit: int | None = None,
@@ -55,6 +56,7 @@ def init(
         environment: production, staging, … (`LEVQOR_ERRORS_ENVIRONMENT`).
         release: the version that runs (`LEVQOR_ERRORS_RELEASE`).
         spool_dir: where events wait until they are delivered (`LEVQOR_ERRORS_SPOOL_DIR`).
+        key: this service's key, where the collector asks for one (`LEVQOR_ERRORS_KEY`).
         before_send: called with each event, a dict, before it touches the disk; returns it, changed or not, or `None`
             to leave it out. If it raises, the event is left out.
         sample_rate: which part of the events to keep, 0 to 1, of all or by severity: `{"info": 0.1}`.
@@ -63,7 +65,9 @@ def init(
         redact_keys: names under which a value is secret, besides the usual ones.
         redact_patterns: regular expressions of what is secret wherever it stands.
     """
-    settings = _settings(url, service, environment, release, spool_dir)
+    settings = _settings(
+        url=url, service=service, environment=environment, release=release, spool_dir=spool_dir, key=key
+    )
     options = ClientOptions.usable(
         lambda error: logger.warning("%s; the default is used", error),
         before_send=before_send,
@@ -83,23 +87,21 @@ def init(
         client.shipper.start()
 
 
-def _settings(
-    url: str | None,
-    service: str | None,
-    environment: str | None,
-    release: str | None,
-    spool_dir: str | os.PathLike[str] | None,
-) -> ClientSettings:
+#: What is given instead of a setting that cannot be used.
+_INSTEAD: Final[Mapping[str, Mapping[str, str | None]]] = {
+    "LEVQOR_ERRORS_URL": {"url": DEFAULT_URL},
+    "LEVQOR_ERRORS_SPOOL_DIR": {"spool_dir": None},
+    "LEVQOR_ERRORS_KEY": {"key": ""},
+}
+
+
+def _settings(**given: Any) -> ClientSettings:
     """The settings, with defaults for what cannot be used."""
     try:
-        return ClientSettings.from_env(
-            url=url, service=service, environment=environment, release=release, spool_dir=spool_dir
-        )
+        return ClientSettings.from_env(**given)
     except ConfigError as error:
         logger.warning("%s; the default is used", error)
-        if error.key == "LEVQOR_ERRORS_SPOOL_DIR":
-            return _settings(url, service, environment, release, None)
-        return _settings(DEFAULT_URL, service, environment, release, spool_dir)
+        return _settings(**{**given, **_INSTEAD[error.key]})
 
 
 def log_error(
@@ -290,7 +292,7 @@ def current_client() -> Client:
     client = _clients.get("current")
     if client is None:
         # Of threads that come here at once all use the same one, whoever made it.
-        client = _clients.setdefault("current", Client(_settings(None, None, None, None, None), ClientOptions.check()))
+        client = _clients.setdefault("current", Client(_settings(), ClientOptions.check()))
     return client
 
 

@@ -68,7 +68,8 @@ class Client:
         # A directory for each collector: services of one user may report to different ones.
         spool = settings.spool_dir / _directory_name(settings.url)
         self.losses = Losses()
-        self.journal = Journal(spool, _process(), self.losses)
+        self._service = safe_str(settings.service, SERVICE_CHARS)
+        self.journal = Journal(spool, _process(self._service), self.losses)
         self._importing = threading.Lock()
         self.shipper = Shipper(self.journal, self._make_delivery)
         self._sink = sink
@@ -217,7 +218,7 @@ class Client:
         self._importing = threading.Lock()
         self.losses.after_fork()
         self.recorded = 0
-        self.journal.after_fork(_process())
+        self.journal.after_fork(_process(self._service))
         self.shipper.after_fork()
 
     def _make_delivery(self, timeout: float) -> Delivery:
@@ -229,8 +230,10 @@ class Client:
             from .delivery import Delivery
             from .transport import Transport
 
-            transport = Transport(self.settings.url, timeout)
-        return Delivery(self.journal, transport, self.losses, self._tell_losses, self.options.redactor.text)
+            transport = Transport(self.settings.url, timeout, self.settings.key)
+        # A key stands for one service.
+        only_of = self._service if self.settings.key is not None else None
+        return Delivery(self.journal, transport, self.losses, self._tell_losses, self._redact, only_of)
 
     def _append(self, line: bytes, level: str) -> None:
         self.recorded += 1
@@ -319,8 +322,13 @@ def _directory_name(url: str) -> str:
     return hashlib.sha256(url.encode()).hexdigest()[:16]
 
 
-def _process() -> dict[str, Any]:
-    return {"host": _host(), "pid": os.getpid(), "python": sys.version.partition(" ")[0]}
+def _process(service: str) -> dict[str, Any]:
+    return {
+        "host": _host(),
+        "pid": os.getpid(),
+        "python": sys.version.partition(" ")[0],
+        "service": service,
+    }
 
 
 def _host() -> str:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from .journal import Journal, Segment
+from .journal import Journal
 from .losses import Losses
 from .render import Sources
+from .segment import Segment
 from .transport import Transport, Verdict
 from .wire import finish
 
@@ -25,6 +26,8 @@ BATCH_BYTES: Final = 1024 * 1024
 #: Seconds.
 BACKOFF_FIRST: Final = 0.5
 BACKOFF_MOST: Final = 60.0
+#: At most, where somebody has to set a key first; a service that is started again with it tries at once.
+BACKOFF_BARRED: Final = 300.0
 
 
 class Delivery:
@@ -36,12 +39,14 @@ class Delivery:
         losses: where events that cannot be delivered are counted.
         tell_losses: appends an event that tells of losses.
         redact: takes secrets out of source lines.
+        only_of: the service whose events the transport's key is for; `None`: deliver everybody's.
 
     Attributes:
         delivered: events that the collector has committed.
         failures: passes in a row that it took nothing of.
-        backoff: seconds to wait before the next one.
-        retry_after: the part of them that the collector asked for.
+        barred: whether it asked for another key, and has taken nothing since.
+        next_at: by the monotonic clock, when to try again.
+        not_before: by the same clock, until when the collector asked to be left alone.
         until: by the monotonic clock, when to leave the rest to others.
     """
 
@@ -52,17 +57,21 @@ class Delivery:
         losses: Losses,
         tell_losses: Callable[[Mapping[str, int]], None],
         redact: Callable[[str], str],
+        only_of: str | None = None,
     ) -> None:
         self._journal = journal
         self._transport = transport
         self._losses = losses
         self._tell_losses = tell_losses
         self._redact = redact
+        self._only_of = only_of
         self._done: dict[Path, int] = {}
+        self._others: set[Path] = set()
         self.delivered = 0
         self.failures = 0
-        self.backoff = 0.0
-        self.retry_after = 0.0
+        self.barred = False
+        self.next_at = 0.0
+        self.not_before = 0.0
         self.until = float("inf")
 
     def run(self, *, final: bool) -> bool:
@@ -91,11 +100,20 @@ class Delivery:
         self._transport.close()
 
     def _deliver_closed(self) -> bool:
-        for path in self._journal.closed():
+        paths = self._journal.closed()
+        self._others.intersection_update(paths)
+        for path in paths:
+            if path in self._others:
+                continue
             if time.monotonic() > self.until:
                 return False
             segment = self._journal.take(path)
             if segment is None:
+                continue
+            if self._only_of is not None and segment.service not in (None, self._only_of):
+                # With our key its events would be taken for ours.
+                self._others.add(path)
+                segment.release()
                 continue
             complete = False
             try:
@@ -168,6 +186,7 @@ class Delivery:
         outcome = self._transport.send(batch)
         if outcome.verdict is Verdict.DELIVERED:
             self.failures = 0
+            self.barred = False
             refused += [(batch[index], why) for index, why in outcome.rejected]
             return True
         if outcome.verdict is Verdict.SPLIT:
@@ -176,7 +195,7 @@ class Delivery:
                 return True
             middle = len(batch) // 2
             return self._deliver(batch[:middle], refused) and self._deliver(batch[middle:], refused)
-        self.failed(outcome.why, outcome.retry_after or 0.0)
+        self.failed(outcome.why, outcome.retry_after or 0.0, barred=outcome.verdict is Verdict.BARRED)
         return False
 
     def _set_aside(self, reason: str, lines: Sequence[bytes]) -> None:
@@ -184,12 +203,15 @@ class Delivery:
         for line in lines:
             self._journal.set_aside(line)
 
-    def failed(self, why: str, retry_after: float = 0.0) -> None:
-        """Note that a pass came to nothing; said once, until something goes out again."""
+    def failed(self, why: str, retry_after: float = 0.0, *, barred: bool = False) -> None:
+        """Note that a pass came to nothing; said once, and once that a key is to be set, until something goes out."""
         self.failures += 1
-        self.retry_after = retry_after
-        if self.failures == 1:
+        if self.failures == 1 or (barred and not self.barred):
             logger.warning("the collector does not take events now, they wait in the journal: %s", why)
+        self.barred = self.barred or barred
         most = min(BACKOFF_FIRST * 2 ** min(self.failures, 10), BACKOFF_MOST)
         # Full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"): many clients do not come back at once.
-        self.backoff = max(random.uniform(0.05, most), retry_after)  # noqa: S311
+        pause = random.uniform(BACKOFF_BARRED / 5, BACKOFF_BARRED) if barred else random.uniform(0.05, most)  # noqa: S311
+        now = time.monotonic()
+        self.not_before = max(self.not_before, now + retry_after)
+        self.next_at = max(now + pause, self.not_before)

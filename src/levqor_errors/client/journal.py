@@ -28,6 +28,7 @@ from typing import Any, Final
 
 from ..ids import uuid7
 from .losses import Losses
+from .segment import Segment, read_all
 
 try:
     import fcntl
@@ -67,44 +68,6 @@ class _OpenSegment:
     def __init__(self, descriptor: int, size: int) -> None:
         self.descriptor = descriptor
         self.size = size
-
-
-class Segment:
-    """A closed segment, taken for delivery.
-
-    Attributes:
-        path: where it is.
-        header: what its writer said of itself.
-        records: its events, each a line as it was appended.
-        torn: what follows the last newline: it was being written when its process died.
-    """
-
-    def __init__(self, journal: Journal, path: Path, descriptor: int, content: bytes) -> None:
-        self._journal = journal
-        self.path = path
-        self._descriptor = descriptor
-        header, *lines = content.split(b"\n")
-        self.torn = lines.pop() if lines else header
-        self.header: dict[str, Any] = _header(header)
-        self.records: list[bytes] = lines
-
-    def remove(self) -> None:
-        """All of it is delivered."""
-        with contextlib.suppress(OSError):
-            self.path.unlink()
-        self.release()
-
-    def release(self) -> None:
-        """Let any process have it again."""
-        self._journal.release(self._descriptor)
-
-
-def _header(line: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 class Journal:
@@ -164,7 +127,9 @@ class Journal:
 
     def _write(self, rank: int, line: bytes) -> OSError | None:
         try:
-            segment = self._open.get(rank) or self._create(rank)
+            segment = self._open.get(rank)
+            if segment is None:
+                segment = self._open[rank] = self._create(rank)
             written = os.write(segment.descriptor, line)
             if written < len(line):
                 # The disk filled up within the line: what is there of it would spoil the next one.
@@ -185,6 +150,15 @@ class Journal:
         with self._lock:
             for rank in tuple(self._open):
                 self._close(rank)
+
+    def rescue(self) -> None:
+        """Write anew what is in open segments that somebody has removed, with their directory perhaps: it would not
+        outlive this process. For the shipper, now and then while they stay open; at their end it is done anyway.
+        """
+        with self._lock, contextlib.suppress(OSError):
+            for rank, segment in tuple(self._open.items()):
+                if _is_removed(segment.descriptor):
+                    self._close(rank)
 
     def finish(self) -> None:
         """Close the open segments, and from here on every segment after its first event: nobody closes them later."""
@@ -211,7 +185,7 @@ class Journal:
             status = os.fstat(descriptor)
             # Another shipper may have delivered and removed it between our open() and our lock.
             if status.st_nlink and stat.S_ISREG(status.st_mode):
-                return Segment(self, path, descriptor, _read_all(descriptor, status.st_size))
+                return Segment(self.release, path, descriptor, read_all(descriptor, status.st_size))
         except OSError:
             pass
         self.release(descriptor, unlock=False)
@@ -256,6 +230,10 @@ class Journal:
         """Whether this process has appended anything that `closed` has not shown, or keeps something in memory."""
         return bool(self._open or self._memory or self._lines or self._unseen)
 
+    def has_memory(self) -> bool:
+        """Whether anything waits that would end with this process."""
+        return bool(self._memory)
+
     def size(self) -> int:
         """Bytes that wait, of all processes."""
         return sum(self._sizes().values()) + sum(map(len, tuple(self._memory)))
@@ -286,7 +264,13 @@ class Journal:
                 os.close(descriptor)
         self._reset()
 
-    def _create(self, rank: int) -> _OpenSegment:
+    def _create(self, rank: int, lines: bytes = b"") -> _OpenSegment:
+        """A new segment, locked, with these lines in it already.
+
+        Raises:
+            OSError: there is nowhere to write it.
+            _NoRoomError: the directory is full.
+        """
         if fcntl is None:
             raise OSError("no file locks on this system")
         self._make_room(rank)
@@ -296,13 +280,13 @@ class Journal:
         name = f"{rank}-{uuid7()}{_SUFFIX}"
         # Under a name that nobody takes until it is locked: a shipper would find it empty and remove it.
         draft = self.directory / f".{name}{_DRAFT_SUFFIX}"
-        header = json.dumps(self.header).encode() + b"\n"
+        content = json.dumps(self.header).encode() + b"\n" + lines
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
         descriptor = os.open(draft, flags, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            size = os.write(descriptor, header)
-            if size < len(header):
+            size = os.write(descriptor, content)
+            if size < len(content):
                 raise OSError("no space for a new segment")
             draft.rename(self.directory / name)
         except OSError:
@@ -310,21 +294,21 @@ class Journal:
             with contextlib.suppress(OSError):
                 draft.unlink()
             raise
-        segment = self._open[rank] = _OpenSegment(descriptor, size)
-        return segment
+        return _OpenSegment(descriptor, size)
 
     def _close(self, rank: int) -> None:
         segment = self._open.pop(rank, None)
         if segment is None:
             return
-        descriptor = segment.descriptor
         self._unseen = True
-        if not os.fstat(descriptor).st_nlink:
-            # Somebody has removed it, or its whole directory; what is in it would go with the descriptor.
-            self._remember(line + b"\n" for line in os.pread(descriptor, segment.size, 0).splitlines()[1:])
-        # By name, and not only by closing: a forked child may still have a copy.
-        _unlock(descriptor)
-        os.close(descriptor)
+        if _is_removed(segment.descriptor):
+            # What is in it would go with the descriptor.
+            lines = os.pread(segment.descriptor, segment.size, 0).partition(b"\n")[2]
+            try:
+                _let_go(self._create(rank, lines).descriptor)
+            except (OSError, _NoRoomError):
+                self._remember(lines.splitlines(keepends=True))
+        _let_go(segment.descriptor)
 
     def _make_room(self, rank: int) -> None:
         """Give up the oldest closed segments of the lowest severity until a new one fits, but none for a lesser one.
@@ -384,12 +368,15 @@ class Journal:
             )
 
 
-def _read_all(descriptor: int, size: int) -> bytes:
-    chunks = []
-    while size > 0 and (chunk := os.read(descriptor, size)):
-        chunks.append(chunk)
-        size -= len(chunk)
-    return b"".join(chunks)
+def _is_removed(descriptor: int) -> bool:
+    """Whether the file has no name any more."""
+    return os.fstat(descriptor).st_nlink == 0
+
+
+def _let_go(descriptor: int) -> None:
+    # By name, and not only by closing: a forked child may still have a copy.
+    _unlock(descriptor)
+    os.close(descriptor)
 
 
 def _unlock(descriptor: int) -> None:

@@ -24,7 +24,7 @@ logger = logging.getLogger("levqor_errors.client")
 
 #: Seconds to wait for more events after the first, so that they go out together.
 LINGER: Final = 0.2
-#: Seconds between looks for segments of processes that have died.
+#: Seconds between looks for segments of processes that have died, and for own ones that were removed.
 SCAN_EVERY: Final = 10.0
 #: Seconds between tries while somebody waits in `flush`.
 FLUSH_RETRY: Final = 0.5
@@ -71,6 +71,11 @@ class Shipper:
     def delivered(self) -> int:
         """How many events the collector has committed."""
         return self._delivery.delivered if self._delivery is not None else 0
+
+    @property
+    def barred(self) -> bool:
+        """Whether the collector asks for another key."""
+        return self._delivery is not None and self._delivery.barred
 
     def after_fork(self) -> None:
         """In a forked child: there is no thread here, and the parent's wishes are the parent's."""
@@ -139,7 +144,7 @@ class Shipper:
                 self._hear_waiting()
                 stopping, asked = self._stopping, tuple(self._flushes)
                 # A pass takes along all that was appended before it.
-                complete = self._pass(delivery, final=stopping)
+                complete = self._may_send(delivery, stopping) and self._pass(delivery, final=stopping)
                 for wish in asked if complete else ():
                     wish.done.set()
                     self._flushes.remove(wish)
@@ -149,6 +154,12 @@ class Shipper:
                     self._rest(delivery, complete)
         finally:
             delivery.close()
+
+    def _may_send(self, delivery: Delivery, stopping: bool) -> bool:
+        """Whether the collector has not asked to be left alone for now: that is kept whoever waits, and however often
+        somebody asks. At the end what only this process has is tried all the same; the rest is the next one's.
+        """
+        return time.monotonic() >= delivery.not_before or (stopping and self._journal.has_memory())
 
     def _pass(self, delivery: Delivery, *, final: bool) -> bool:
         try:
@@ -162,7 +173,7 @@ class Shipper:
         self._flushes = [wish for wish in self._flushes if time.monotonic() < wish.until]
         if self._flushes:
             if not complete:
-                self._hear_out(max(FLUSH_RETRY, delivery.retry_after))
+                self._hear_out(max(time.monotonic() + FLUSH_RETRY, delivery.not_before))
         elif complete:
             self._idle = True
             # Appended between the last delivery and the line above: its notify() found us busy.
@@ -170,19 +181,20 @@ class Shipper:
                 self._hear(SCAN_EVERY)
             self._idle = False
         else:
-            self._hear_out(delivery.backoff)
+            self._hear_out(delivery.next_at)
 
     def _hear(self, seconds: float) -> None:
         """Wait for an event or a wish."""
         with contextlib.suppress(queue.Empty):
             self._note(self._wishes.get(timeout=seconds))
 
-    def _hear_out(self, seconds: float) -> None:
+    def _hear_out(self, end: float) -> None:
         """Wait out a backoff; it ends early for a flush or a stop, not for each new event."""
-        end = time.monotonic() + seconds
-        with contextlib.suppress(queue.Empty):
-            while (left := end - time.monotonic()) > 0:
-                if self._note(self._wishes.get(timeout=left)):
+        while (left := end - time.monotonic()) > 0:
+            # Only now do segments stay open for long.
+            self._journal.rescue()
+            with contextlib.suppress(queue.Empty):
+                if self._note(self._wishes.get(timeout=min(left, SCAN_EVERY))):
                     return
 
     def _hear_waiting(self) -> None:

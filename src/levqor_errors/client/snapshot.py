@@ -102,7 +102,7 @@ class Snapshot:
             name = _name(key)
             shown = self._redactor.text(name) if len(name) >= _SECRET_CHARS else name
             self._chars -= len(shown)
-            result[shown] = REDACTED if self._redactor.is_secret(name) else self.of(item, depth + 1)
+            result[shown] = self._redacted() if self._redactor.is_secret(name) else self.of(item, depth + 1)
         return result
 
     def _sequence(self, value: Any, depth: int) -> list[Any]:
@@ -119,8 +119,16 @@ class Snapshot:
         if type(item) in (tuple, list) and len(item) == 2 and type(item[0]) in (str, bytes):
             name = _name(item[0])
             if self._redactor.is_secret(name):
-                return [self.text(name), REDACTED]
+                # The pair itself and the name.
+                self._nodes -= 2
+                return [self.text(name), self._redacted()]
         return None
+
+    def _redacted(self) -> str:
+        """In a secret's place; it counts as any other value, since there may be many."""
+        self._nodes -= 1
+        self._chars -= len(REDACTED)
+        return REDACTED
 
 
 def _name(key: object) -> str:

@@ -17,6 +17,8 @@ CONNECT_TIMEOUT = 3.0
 ANSWER_BYTES = 1024 * 1024
 #: A server's wish is heard up to this many seconds.
 RETRY_AFTER_MOST = 300.0
+#: A proxy may answer so as well.
+_KEY_HINT = "if the collector asks for keys (INGEST_KEYS), set LEVQOR_ERRORS_KEY to this service's own"
 
 
 class Verdict(Enum):
@@ -25,6 +27,8 @@ class Verdict(Enum):
     DELIVERED = "delivered"
     #: Not now: down, busy, throttled. The same batch again later.
     LATER = "later"
+    #: Not until somebody sets the right key, here or there. The same batch again much later.
+    BARRED = "barred"
     #: The batch as a whole is not acceptable: smaller ones may be.
     SPLIT = "split"
 
@@ -47,10 +51,17 @@ class Transport:
     Args:
         url: the collector's address.
         timeout: seconds for each answer.
+        key: sent with each batch as `X-Levqor-Key`.
     """
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, timeout: float, key: str | None = None) -> None:
         self._url = f"{url}/api/errors/log"
+        self._headers = {
+            "Content-Type": "application/x-ndjson",
+            "Content-Encoding": "gzip",
+            "Accept-Encoding": "identity",
+            **({"X-Levqor-Key": key} if key is not None else {}),
+        }
         self._timeout = timeout
         self._client: httpx.Client = httpx.Client(
             timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT)), follow_redirects=False
@@ -59,9 +70,8 @@ class Transport:
     def send(self, batch: Sequence[bytes]) -> Outcome:
         """Deliver a batch of events, each a line of JSON. Raises nothing that a network can cause."""
         body = gzip.compress(b"\n".join(batch), compresslevel=3)
-        headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip", "Accept-Encoding": "identity"}
         try:
-            with self._client.stream("POST", self._url, content=body, headers=headers) as response:
+            with self._client.stream("POST", self._url, content=body, headers=self._headers) as response:
                 return _outcome(response, _read(response, time.monotonic() + self._timeout), batch)
         except Exception as error:  # noqa: BLE001 - of sockets, TLS, IDNA, a proxy's setting: none is an answer
             return Outcome(Verdict.LATER, why=f"no answer: {type(error).__name__}")
@@ -82,7 +92,8 @@ def _outcome(response: httpx.Response, body: bytes, batch: Sequence[bytes]) -> O
     # A 400 that is not the collector's own is a proxy's, about its own settings, and says nothing of the events.
     if status == 413 or (status in (400, 422) and answer.get("ok") is False):
         return Outcome(Verdict.SPLIT, why=f"status {status}: {answer.get('error', '')}")
-    return Outcome(Verdict.LATER, retry_after=_retry_after(response), why=f"status {status}")
+    verdict, hint = (Verdict.BARRED, f"; {_KEY_HINT}") if status in (401, 403) else (Verdict.LATER, "")
+    return Outcome(verdict, retry_after=_retry_after(response), why=f"status {status}{hint}")
 
 
 def _read(response: httpx.Response, until: float) -> bytes:
