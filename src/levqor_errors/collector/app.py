@@ -22,6 +22,7 @@ from ..errors import LevqorError
 from ..storage import Storage, open_storage
 from .answers import JsonResponse, error_response
 from .auth import Auth, OwnerOnly
+from .connections import Connections
 from .dashboard import Dashboard
 from .health import Health
 from .ingest import Ingest
@@ -40,6 +41,8 @@ class Collector:
         self.storage = storage
         self.writer = Writer(storage)
         self.auth = Auth(secret, storage)
+        #: Counted by our own server (`server.serve`); in somebody else's, none are.
+        self.connections = Connections()
 
     def close(self) -> None:
         """Commit what is waiting and close the database."""
