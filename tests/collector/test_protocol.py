@@ -504,7 +504,9 @@ def test_an_idle_connection_makes_room_for_a_new_one(start: Callable[..., Server
             fresh = stack.enter_context(server.connect())
             fresh.sendall(GET)
             assert answer_of(fresh).startswith(b"HTTP/1.1 200 OK\r\n")
-            assert everything(client) == b""
+            told = everything(client)
+            assert told.startswith(b"HTTP/1.1 503 ")
+            assert b"\r\nretry-after: " in told
             assert server.connections.cut["evicted"] == position + 1
         assert server.connections.open == 10
         assert server.connections.waiting == 10
@@ -522,7 +524,7 @@ def test_who_takes_many_places_pushes_out_his_own(start: Callable[..., Server]) 
             client.sendall(GET)
             assert answer_of(client).startswith(b"HTTP/1.1 200 OK\r\n")
         for client in crowd[:22]:
-            assert everything(client) == b""
+            assert everything(client).startswith(b"HTTP/1.1 503 ")
 
 
 def test_no_room_at_all_is_said(start: Callable[..., Server]) -> None:

@@ -94,16 +94,22 @@ class _Hold:
         more = self._size - limits.BODY_FREE_BYTES - self._counted
         if more <= 0:
             return
-        self._all.take(more)
         if not self._counted:
             # A server runs each request in a task of its own. What was decoded lives as long as it, whatever ends it.
             task = asyncio.current_task()
             assert task is not None
             task.add_done_callback(self._release)
+        try:
+            self._all.take(more)
+        except OverloadedError:
+            # At once, so that of many that grow together not all have to go.
+            self._release()
+            raise
         self._counted += more
 
-    def _release(self, _task: object) -> None:
+    def _release(self, _task: object = None) -> None:
         self._all.give_back(self._counted)
+        self._counted = 0
 
 
 #: Memory is the process's, so there is one for all applications in it.

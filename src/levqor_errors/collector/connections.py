@@ -55,8 +55,8 @@ class Connection(Protocol):
     def sweep(self) -> None:
         """End it if it has passed a deadline."""
 
-    def evict(self) -> None:
-        """End it at once: its place is needed."""
+    def evict(self, *, gently: bool) -> None:
+        """End it: its place is needed. Gently: it may stay until its client has read why."""
 
 
 class _Network:
@@ -92,7 +92,8 @@ class Connections:
         #: Seconds in which this process ran. Time in which it was held up is not held against its clients.
         self.clock = 0
         self._open: dict[Connection, _Network] = {}
-        self._refused: dict[Connection, None] = {}
+        #: No longer counted, but not gone yet: newcomers that are being refused, and those that were given up.
+        self._leaving: dict[Connection, None] = {}
         self._networks: dict[str, _Network] = {}
         # By how many connections they have open, so that the largest is found without a search.
         self._by_size: list[dict[_Network, None]] = [{}]
@@ -141,21 +142,16 @@ class Connections:
 
     def refuse(self, connection: Connection) -> bool:
         """Whether a newcomer that was not taken in may stay to be told so."""
-        if len(self._refused) >= self.refusals:
+        if len(self._leaving) >= self.refusals:
             return False
-        self._refused[connection] = None
+        self._leaving[connection] = None
         return True
 
     def leave(self, connection: Connection) -> None:
-        """It is gone, or as good as gone."""
-        self._refused.pop(connection, None)
+        """It is gone."""
+        self._leaving.pop(connection, None)
         self._unread.pop(connection, None)
-        self.work(connection)
-        network = self._open.pop(connection, None)
-        if network is not None:
-            self._resize(network, -1)
-            if not network.open:
-                del self._networks[network.key]
+        self._forget(connection)
 
     def work(self, connection: Connection) -> None:
         """A request is under way on it, or it is being closed."""
@@ -183,6 +179,7 @@ class Connections:
         return len(self._unread) <= limits.UNREAD_BODIES
 
     def _make_room(self) -> bool:
+        # Of those that wait, one of the largest network that has any; else one whose client takes long.
         if self._waiting:
             size = len(self._by_size) - 1
             while size:
@@ -200,8 +197,18 @@ class Connections:
 
     def _evict(self, connection: Connection) -> None:
         self.count("evicted")
-        connection.evict()
-        self.leave(connection)
+        connection.evict(gently=len(self._leaving) < self.refusals)
+        self._forget(connection)
+        # It may have something to say yet, and its client may not listen.
+        self._leaving[connection] = None
+
+    def _forget(self, connection: Connection) -> None:
+        self.work(connection)
+        network = self._open.pop(connection, None)
+        if network is not None:
+            self._resize(network, -1)
+            if not network.open:
+                del self._networks[network.key]
 
     def _resize(self, network: _Network, by: int) -> None:
         self._by_size[network.open].pop(network, None)
@@ -216,7 +223,7 @@ class Connections:
     def _sweep(self) -> None:
         self.clock += 1
         slow: deque[Connection] = deque()
-        for connection in [*self._open, *self._refused]:
+        for connection in [*self._open, *self._leaving]:
             try:
                 connection.sweep()
                 if connection.slow:
@@ -225,7 +232,7 @@ class Connections:
                 # The deadlines of all others hang on this loop.
                 logger.exception("a connection could not be ended")
         self._slow = slow
-        self._sweeping = bool(self._open or self._refused)
+        self._sweeping = bool(self._open or self._leaving)
         if self._sweeping:
             asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
 

@@ -95,14 +95,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._seen = _Transport(transport, self._close)
         super().connection_made(cast("asyncio.Transport", self._seen))
         self._since = self._all.clock
-        if self._all.admit(self):
-            return
-        self._write(503, "too many connections; send again later")
-        if self._all.refuse(self):
-            self._phase = _HEAD
-            self._close()
-        else:
-            self._end()
+        if not self._all.admit(self):
+            self.evict(gently=self._all.refuse(self))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._phase = _CLOSING
@@ -130,7 +124,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        self._stalled = None
+        self._stalled = self._all.clock if self._phase == _CLOSING else None
         super().resume_writing()
 
     def _close(self) -> None:
@@ -387,12 +381,18 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._all.count("stall")
             self._real.abort()
 
-    def evict(self) -> None:
-        """End it at once: its place is needed."""
+    def evict(self, *, gently: bool) -> None:
+        """End it: its place is needed. Gently: it may stay until its client has read why."""
         if self._phase == _CLOSING or self._stalled is not None:
             self._real.abort()
+            return
+        if self._phase == _IDLE and not self._served:
+            # Its first request may be on the way. After an answer, a client expects such an end at any time.
+            self._phase = _HEAD
+        self._give_up(503, "too many connections; send again later")
+        if gently:
+            self._close()
         else:
-            self._give_up(503, "too many connections; send again later")
             self._end()
 
 
