@@ -92,10 +92,10 @@ class CollectorProcess:
 
 
 @contextlib.contextmanager
-def served(app: ASGIApp, *, lifespan: bool = True) -> Iterator[str]:
+def served(app: ASGIApp, *, lifespan: bool = True, http: Any = "auto") -> Iterator[str]:
     """Serve an application by a real uvicorn on a free port, in a thread; gives its address."""
     config = uvicorn.Config(
-        app, port=0, log_config=None, access_log=False, ws="none", lifespan="on" if lifespan else "off"
+        app, http=http, port=0, log_config=None, access_log=False, ws="none", lifespan="on" if lifespan else "off"
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

@@ -48,6 +48,46 @@ INFLATED_BYTES: Final = 8 * 1024 * 1024
 BODY_VALUES: Final = 400_000
 BATCH_EVENTS: Final = 1_000
 SECRET_BYTES: Final = 1_024
+#: What follows a member of gzip is looked at anew, so their number must not be the sender's choice.
+GZIP_MEMBERS: Final = 100
+#: All bodies together, from the first byte to the answer, counting of each what is beyond its first 16 KiB: whoever
+#: holds back large bodies leaves room for ordinary events.
+BODIES_BYTES: Final = 64 * 1024 * 1024
+BODY_FREE_BYTES: Final = 16 * 1024
+#: What a decoded value takes beside its text; measured, orjson's objects of one key take the most.
+VALUE_BYTES: Final = 100
+
+# -- a connection (collector/connections.py, protocol.py); in seconds of a sweep, so up to one late --------------------
+#: From the first moment, or the first byte of a further request, to the end of the head.
+HEAD_SECONDS: Final = 10
+#: From the end of the head to the end of the body: 2 MiB over a line of 600 kbit/s.
+BODY_SECONDS: Final = 30
+#: Between two requests. Proxies keep an idle connection for 60; whoever keeps it shorter loses the race for it.
+IDLE_SECONDS: Final = 75
+#: An answer of which the client takes nothing.
+STALL_SECONDS: Final = 60
+#: A sender that was refused while it wrote has this long to read why, before a reset may destroy the answer.
+LINGER_SECONDS: Final = 5
+#: When there is no room: a body or an answer under way this long may be given up for a new connection.
+PATIENCE_SECONDS: Final = 3
+#: Request line and fields; also a body's trailers, and anything else between the parts of a body.
+HEAD_BYTES: Final = 32 * 1024
+HEAD_FIELDS: Final = 100
+#: Requests that a client sends ahead of the answer to the one before, and their size together.
+AHEAD_REQUESTS: Final = 16
+AHEAD_BYTES: Final = 16 * 1024
+#: Connections with more than BODY_FREE_BYTES of a body received that nobody has asked for yet. One read gives up to
+#: 256 KB, and reading pauses at 64 KB.
+UNREAD_BODIES: Final = 200
+CONNECTIONS: Final = 4_000
+#: Newcomers beside them that are being told that there is no room; past it they are closed without a word.
+REFUSALS: Final = 1_000
+#: What all whose connection is given up or not taken are told to wait.
+RETRY_SECONDS: Final = 2
+#: File descriptors that both together leave to the database and to the log.
+SPARE_FILES: Final = 128
+#: How many descriptors the process asks the system for at start, as far as it may.
+FILES: Final = 65_536
 
 # -- an answer ----------------------------------------------------------------------------------------------------
 PAGE_DEFAULT: Final = 50

@@ -17,6 +17,8 @@ from ..errors import (
     StorageUnavailableError,
 )
 
+#: What a status says besides. 413: the rest of the body is not waited for. 415: what is taken (RFC 9110, 15.5.16).
+_FIELDS: Final = {413: ("Connection", "close"), 415: ("Accept-Encoding", "gzip")}
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -47,7 +49,9 @@ def error_status(error: LevqorError) -> tuple[int, int | None]:
 def error_response(error: LevqorError) -> JsonResponse:
     """The answer for an error: `{"ok": false, "error": "…"}`."""
     status, retry_after = error_status(error)
-    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+    headers = dict([_FIELDS[status]] if status in _FIELDS else [])
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
     return JsonResponse({"ok": False, "error": str(error)}, status, headers)
 
 
@@ -60,6 +64,9 @@ async def send_json(send: Send, status: int, content: Any, retry_after: int | No
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
     ]
+    if status in _FIELDS:
+        name, value = _FIELDS[status]
+        headers.append((name.lower().encode(), value.encode()))
     if retry_after is not None:
         headers.append((b"retry-after", str(retry_after).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})

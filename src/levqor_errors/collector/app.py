@@ -24,6 +24,7 @@ from ..errors import LevqorError
 from ..storage import Storage, open_storage
 from .answers import JsonResponse, error_response
 from .auth import Auth, OwnerOnly
+from .connections import Connections
 from .dashboard import Dashboard
 from .facts import FactsReader
 from .health import Health
@@ -57,6 +58,8 @@ class Collector:
             retention_days=settings.retention_days,
             max_bytes=settings.max_database_bytes,
         )
+        #: Counted by our own server (`server.serve`); in somebody else's, none are.
+        self.connections = Connections()
 
     def close(self) -> None:
         """Take no more, and close the database. What is not committed by then is not answered with a 2xx either."""

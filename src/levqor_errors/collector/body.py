@@ -4,7 +4,9 @@ that a sender claims. Goes on to `ingest.py`.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 import zlib
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -14,14 +16,16 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from .. import limits
-from ..errors import InvalidEventError, RequestRefusedError
+from ..errors import InvalidEventError, OverloadedError, RequestRefusedError
 
 _NDJSON: Final = frozenset(
     {b"application/x-ndjson", b"application/ndjson", b"application/jsonl", b"application/x-jsonlines"}
 )
 _GZIP_MAGIC_AND_CRC: Final = 16 + zlib.MAX_WBITS
-#: What follows a member is copied for the next one, so their number must not be the sender's choice.
-_GZIP_MEMBERS: Final = 100
+#: Of gzip, fed at a time, and inflated at a time; after so many such steps others have their turn.
+_FEED_BYTES: Final = 16 * 1024
+_STEP_BYTES: Final = 64 * 1024
+_TURN: Final = 4
 
 
 class Decoded(NamedTuple):
@@ -37,19 +41,103 @@ class Decoded(NamedTuple):
     plain: bool = False
 
 
-async def read_body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+class Bodies:
+    """How much memory all bodies under way hold together, and its bound.
+
+    Args:
+        most: bytes, of each body those beyond its first `limits.BODY_FREE_BYTES`: small ones always get in.
+    """
+
+    def __init__(self, most: int = limits.BODIES_BYTES) -> None:
+        self._most = most
+        self._held = 0
+        # Applications of one process may run in several event loops.
+        self._lock = threading.Lock()
+
+    @property
+    def held(self) -> int:
+        """Bytes that count."""
+        return self._held
+
+    def hold(self) -> _Hold:
+        """What one request will hold: nothing yet, and nothing again when the task that this is called from ends."""
+        return _Hold(self)
+
+    def take(self, size: int) -> None:
+        """Hold more; raises OverloadedError."""
+        with self._lock:
+            if self._held + size > self._most:
+                raise OverloadedError
+            self._held += size
+
+    def give_back(self, size: int) -> None:
+        """Hold less."""
+        with self._lock:
+            self._held -= size
+
+
+class _Hold:
+    """One request's part of `Bodies`."""
+
+    __slots__ = ("_all", "_counted", "_size")
+
+    def __init__(self, bodies: Bodies) -> None:
+        self._all = bodies
+        self._size = 0
+        self._counted = 0
+
+    def grow(self, size: int) -> None:
+        """Hold so many bytes more.
+
+        Raises:
+            OverloadedError: all bodies together would hold too much.
+        """
+        self._size += size
+        more = self._size - limits.BODY_FREE_BYTES - self._counted
+        if more <= 0:
+            return
+        if not self._counted:
+            # A server runs each request in a task of its own. What was decoded lives as long as it, whatever ends it.
+            task = asyncio.current_task()
+            assert task is not None
+            task.add_done_callback(self._release)
+        try:
+            self._all.take(more)
+        except OverloadedError:
+            # At once, so that of many that grow together not all have to go.
+            self._release()
+            raise
+        self._counted += more
+
+    def _release(self, _task: object = None) -> None:
+        self._all.give_back(self._counted)
+        self._counted = 0
+
+
+#: Memory is the process's, so there is one for all applications in it.
+BODIES: Final = Bodies()
+
+
+async def read_body(headers: Mapping[bytes, bytes], receive: Receive, bodies: Bodies = BODIES) -> bytes:
     """The body, inflated where it is gzip.
+
+    Args:
+        headers: the request's.
+        receive: the request's.
+        bodies: what all requests share.
 
     Raises:
         RequestRefusedError: 413 over a cap, 415 for another encoding, 400 for broken gzip.
-        ClientDisconnect: the sender hung up.
+        OverloadedError: all bodies together hold too much.
+        ClientDisconnect: the sender hung up, or was cut off.
     """
     encoding = headers.get(b"content-encoding", b"identity").strip().lower()
     if encoding not in (b"identity", b"gzip", b"x-gzip", b""):
         raise RequestRefusedError(415, "Content-Encoding must be gzip or none")
     length = headers.get(b"content-length", b"")
-    if length.isdigit() and len(length) < 20 and int(length) > limits.BODY_BYTES:
+    if length.isdigit() and (len(length) > 20 or int(length) > limits.BODY_BYTES):
         raise _too_large()
+    hold = bodies.hold()
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -60,43 +148,64 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         size += len(chunk)
         if size > limits.BODY_BYTES:
             raise _too_large()
+        hold.grow(len(chunk))
         chunks.append(chunk)
         if not message.get("more_body", False):
             break
     body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-    return _inflate(body) if encoding in (b"gzip", b"x-gzip") else body
+    if encoding in (b"gzip", b"x-gzip"):
+        body = await _inflate(body, hold)
+    if len(body) > limits.BODY_FREE_BYTES:
+        values = body.count(b",") + body.count(b"{") + body.count(b"[") + body.count(b"\n")
+        if values > limits.BODY_VALUES:
+            raise RequestRefusedError(
+                413, f"the body must have at most {limits.BODY_VALUES} values; send smaller batches"
+            )
+        hold.grow(values * limits.VALUE_BYTES)
+    return body
 
 
 def _too_large() -> RequestRefusedError:
     return RequestRefusedError(413, f"the body must have at most {limits.BODY_BYTES} bytes; send smaller batches")
 
 
-def _inflate(body: bytes) -> bytes:
-    """gzip, of one member or several, never holding more than the cap."""
+async def _inflate(body: bytes, hold: _Hold) -> bytes:
+    """gzip, of one member or several, never holding more than the cap; other requests get their turn in between."""
     inflated: list[bytes] = []
-    room = limits.INFLATED_BYTES
-    for _ in range(_GZIP_MEMBERS):
-        if not body:
-            break
+    size = 0
+    start = 0
+    for _ in range(limits.GZIP_MEMBERS):
         member = zlib.decompressobj(_GZIP_MAGIC_AND_CRC)
-        try:
-            # One byte more than there is room for tells "full" from "too much".
-            part = member.decompress(body, room + 1)
-        except zlib.error as error:
-            raise RequestRefusedError(400, "the body is not gzip, though Content-Encoding says so") from error
-        if len(part) > room:
-            raise RequestRefusedError(
-                413,
-                f"the body must have at most {limits.INFLATED_BYTES} bytes when inflated; send smaller batches",
-            )
-        if not member.eof:
-            raise RequestRefusedError(400, "the gzip body ends too early")
-        inflated.append(part)
-        room -= len(part)
-        body = member.unused_data
-    if body:
-        raise RequestRefusedError(400, f"the gzip body must have at most {_GZIP_MEMBERS} members")
-    return b"".join(inflated)
+        # In slices, since zlib hands back what it has not read yet as a copy.
+        feed = b""
+        more = False
+        while not member.eof:
+            if not feed and not more:
+                feed = body[start : start + _FEED_BYTES]
+                start += len(feed)
+                if not feed:
+                    raise RequestRefusedError(400, "the gzip body ends too early")
+            try:
+                part = member.decompress(feed, _STEP_BYTES)
+            except zlib.error as error:
+                raise RequestRefusedError(400, "the body is not gzip, though Content-Encoding says so") from error
+            feed = member.unconsumed_tail
+            # A full step may have left something inside, also when all of the slice was read.
+            more = len(part) == _STEP_BYTES
+            size += len(part)
+            if size > limits.INFLATED_BYTES:
+                raise RequestRefusedError(
+                    413,
+                    f"the body must have at most {limits.INFLATED_BYTES} bytes when inflated; send smaller batches",
+                )
+            hold.grow(len(part))
+            inflated.append(part)
+            if more and len(inflated) % _TURN == 0:
+                await asyncio.sleep(0)
+        start -= len(member.unused_data)
+        if start == len(body):
+            return b"".join(inflated)
+    raise RequestRefusedError(400, f"the gzip body must have at most {limits.GZIP_MEMBERS} members")
 
 
 def decode(body: bytes, content_type: bytes) -> Decoded:
@@ -106,9 +215,6 @@ def decode(body: bytes, content_type: bytes) -> Decoded:
     Raises:
         RequestRefusedError: 400 when it is not JSON, 413 for too many events.
     """
-    # Each of them takes a byte at least.
-    if len(body) > limits.BODY_VALUES and sum(map(body.count, (b",", b"{", b"[", b"\n"))) > limits.BODY_VALUES:
-        raise RequestRefusedError(413, f"the body must have at most {limits.BODY_VALUES} values; send smaller batches")
     # NUL and lone surrogates come through JSON only as escapes.
     plain = b"\\u" not in body
     if content_type.partition(b";")[0].strip().lower() in _NDJSON:

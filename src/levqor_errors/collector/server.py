@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import logging.config
 import signal
@@ -11,11 +12,21 @@ from typing import Any, Final
 import uvicorn
 from starlette.applications import Starlette
 
+from .. import limits
 from ..errors import ConfigError
+from .connections import Connections, Deadlines
 from .logs import LogFormatter
+from .protocol import BoundedProtocol
+
+try:
+    import resource
+except ImportError:  # Windows has no such limits.
+    resource = None  # type: ignore[assignment]
 
 #: After SIGTERM, requests under way have this long; their events are committed or their senders told to come again.
 DRAIN_SECONDS: Final = 10
+#: Connections that the system may accept ahead of us.
+_BACKLOG: Final = 2_048
 
 _LOGGING: Final[dict[str, Any]] = {
     "version": 1,
@@ -52,7 +63,7 @@ def bind(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         # bind() alone does not meet every listener; listen() does.
-        listener.listen(2048)
+        listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         if error.errno == 98 or "in use" in str(error):
@@ -61,17 +72,30 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(app: Starlette, listener: socket.socket) -> None:
-    """Serve until SIGTERM or SIGINT; what was acknowledged by then is committed, and the process may exit with 0."""
+def serve(app: Starlette, listener: socket.socket, deadlines: Deadlines | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; what was acknowledged by then is committed, and the process may exit with 0.
+
+    Args:
+        app: of `create_app`.
+        listener: of `bind`.
+        deadlines: of connections; by default those of `limits.py`.
+    """
     logging.config.dictConfig(_LOGGING)
+    connections: Connections = app.state.collector.connections
+    connections.deadlines = deadlines or Deadlines()
+    connections.most, connections.refusals = room(_raise_files())
+    http: Any = functools.partial(BoundedProtocol, connections)
     config = uvicorn.Config(
         app,
+        http=http,
         access_log=False,
         log_config=None,
         # uvicorn believes X-Forwarded-For from 127.0.0.1 unless told otherwise.
         proxy_headers=False,
         server_header=False,
         ws="none",
+        # All that are accepted in one go must find room, or they would push each other out before they are read.
+        backlog=min(_BACKLOG, connections.most),
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     server = uvicorn.Server(config)
@@ -83,3 +107,28 @@ def serve(app: Starlette, listener: socket.socket) -> None:
         server.run(sockets=[listener])
     finally:
         listener.close()
+
+
+def room(files: int) -> tuple[int, int]:
+    """How many connections a process may have that may open so many files, and how many newcomers it may refuse beside
+    them at a time.
+    """
+    most = min(limits.CONNECTIONS + limits.REFUSALS, max(files - limits.SPARE_FILES, 10))
+    refusals = most * limits.REFUSALS // (limits.CONNECTIONS + limits.REFUSALS)
+    return most - refusals, refusals
+
+
+def _raise_files() -> int:
+    """Ask for as many file descriptors as the process may have; many systems give 1,024 or 256 unless asked."""
+    if resource is None:
+        return limits.FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = limits.FILES if hard == resource.RLIM_INFINITY else min(hard, limits.FILES)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError):
+        # macOS has a ceiling of its own below the hard limit.
+        return soft
+    return wanted
