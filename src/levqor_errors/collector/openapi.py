@@ -163,7 +163,7 @@ _PREFLIGHT: Final = {
     },
 }
 
-DOCUMENT: Final = {
+DOCUMENT: Final[dict[str, Any]] = {
     "openapi": "3.1.0",
     "info": {
         "title": "levqor-errors collector",
