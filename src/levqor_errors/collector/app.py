@@ -67,9 +67,10 @@ def create_app(settings: CollectorSettings | None = None) -> Starlette:
         StorageUnusableError: for a database that cannot be used.
     """
     settings = settings or CollectorSettings.from_env()
+    storage = open_storage(settings.database_path)
     secret = owner_secret(settings)
     hide(secret, *settings.ingest_keys)
-    collector = Collector(open_storage(settings.database_path), secret)
+    collector = Collector(storage, secret)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
