@@ -43,8 +43,8 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
 }
 HEAVY = (
     "anyio", "asyncio", "certifi", "celery", "django", "fastapi", "flask", "h11", "httpcore", "httptools", "httpx",
-    "jinja2", "multipart", "orjson", "psycopg", "pysqlite3", "rich", "schedule", "sqlite3", "sqlite_utils", "ssl",
-    "starlette", "typer", "uvicorn", "uvloop",
+    "jinja2", "multipart", "orjson", "prometheus_client", "psycopg", "pysqlite3", "rich", "schedule", "sqlite3",
+    "sqlite_utils", "ssl", "starlette", "typer", "uvicorn", "uvloop",
 )  # fmt: skip
 
 

@@ -153,19 +153,3 @@ def test_health_is_public_and_tells_no_path(collector_url: str, database: Path) 
     assert answer.json()["ok"] is True
     assert answer.json()["waiting"] == 0
     assert str(database) not in answer.text
-
-
-def test_the_description_names_every_route_and_what_it_answers(api: httpx.Client) -> None:
-    document = api.get("/api/openapi.json").json()
-    assert set(document["paths"]) == {
-        "/api/errors/log", RECENT, STATS, "/api/errors/{id}", "/healthz",
-    }  # fmt: skip
-    stored = api.post("/api/errors/log", json={"message": "described"}).json()
-    for path, schema in (
-        (RECENT, "Page"), (STATS, "Stats"), ("/healthz", "Health"),
-    ):  # fmt: skip
-        properties = document["components"]["schemas"][schema]["properties"]
-        assert set(api.get(path).json()) == set(properties)
-    listed = api.get(RECENT).json()["errors"][0]
-    assert set(listed) == set(document["components"]["schemas"]["StoredEvent"]["properties"])
-    assert stored["id"] == listed["id"]

@@ -22,6 +22,9 @@ PUBLIC = {
     ("POST", "/api/errors/log"),
     ("GET", "/healthz"),
     ("HEAD", "/healthz"),
+    # Numbers only; tests/collector/test_metrics.py holds that.
+    ("GET", "/metrics"),
+    ("HEAD", "/metrics"),
     ("GET", "/api/openapi.json"),
     ("HEAD", "/api/openapi.json"),
     ("GET", "/login"),

@@ -103,11 +103,11 @@ def create_app(settings: CollectorSettings | None = None) -> Starlette:
         StorageUnusableError: for a database that cannot be used.
     """
     settings = settings or CollectorSettings.from_env()
-    secret = owner_secret(settings)
-    hide(secret, *settings.ingest_keys)
     storage = open_storage(
         settings.database_path, max_bytes=settings.max_database_bytes, min_free_bytes=settings.min_free_bytes
     )
+    secret = owner_secret(settings)
+    hide(secret, *settings.ingest_keys)
     collector = Collector(storage, secret, settings)
 
     @asynccontextmanager

@@ -55,6 +55,7 @@ class FactsReader:
         self._keep = keep_seconds
         self._patience = patience_seconds
         self._question: _Question | None = None
+        self._told = False
 
     async def read(self) -> Facts:
         """The facts, not older than `keep_seconds`. Never raises, and never waits longer than `patience_seconds`."""
@@ -79,9 +80,13 @@ class FactsReader:
     def _run(self, answer: Future[Facts]) -> None:
         try:
             facts = Facts(self._storage.health(), None)
+            self._told = False
         except StorageUnavailableError as error:
             facts = Facts(None, str(error))
         except Exception:
-            logger.exception("the database does not tell how it is")
+            # Once, and not with every question: anyone may ask.
+            if not self._told:
+                logger.exception("the database does not tell how it is")
+            self._told = True
             facts = Facts(None, "the database does not answer")
         answer.set_result(facts)

@@ -40,7 +40,7 @@ class Health:
         outage = self._writer.outage
         lag = self._writer.lag
         warnings = list(known.get("warnings", ()))
-        why = facts.why
+        why = "the database is damaged; restore a backup" if known.get("damaged") else facts.why
         if outage is not None:
             if time.monotonic() - outage.last < FAILURE_SECONDS:
                 why = f"writes fail: {outage.why}"

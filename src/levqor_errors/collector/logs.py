@@ -44,7 +44,8 @@ def hide(*secrets: str) -> None:
     for secret in secrets:
         if len(secret) >= _SHORTEST:
             plain = secret.encode(errors="replace")
-            forms |= {secret, quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1], repr(plain)[2:-1]}
+            forms |= {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
+            forms |= {repr(secret)[1:-1], repr(plain)[2:-1]}
     # The longest first: one may be a part of another.
     _hidden = tuple(sorted(forms, key=len, reverse=True))
 
@@ -82,8 +83,9 @@ class LogFormatter(logging.Formatter):
             fields.append(f"stack={self._value(record.stack_info, limits.STACK_CHARS)}")
         return " ".join(fields)
 
-    def _name(self, name: str) -> str:
-        name = _NOT_A_NAME.sub("_", self._scrub(name))[: limits.CONTEXT_KEY_CHARS]
+    @staticmethod
+    def _name(name: str) -> str:
+        name = _NOT_A_NAME.sub("_", _without_hidden(name))[: limits.CONTEXT_KEY_CHARS] or "_"
         return f"{name}_" if name in _OURS else name
 
     def _value(self, value: object, most: int = limits.MESSAGE_CHARS) -> str:
@@ -91,18 +93,20 @@ class LogFormatter(logging.Formatter):
         terminal or ends a line escaped as Python and JavaScript would."""
         if value is None or isinstance(value, bool):
             return "null" if value is None else str(value).lower()
-        # Cut twice, in the middle both times: the first cut, which keeps the scrubbing cheap, may leave half of a
-        # secret at its edges, and the second takes those away.
-        text = _cut(self._scrub(_cut(_text(value).strip(), 2 * most)), most)
+        # What is known to be secret goes first. What only looks like it is sought in a bounded text; a first cut that
+        # went through it may leave halves beside the gap, and the second takes those away.
+        text = _cut(_without_hidden(_text(value).rstrip("\r\n")), 2 * most)
+        text = _cut(self._redactor.text(text), most)
         if _BARE.fullmatch(text):
             return text
         escaped = text.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{printable(escaped)}"'
 
-    def _scrub(self, text: str) -> str:
-        for secret in _hidden:
-            text = text.replace(secret, REDACTED)
-        return self._redactor.text(text)
+
+def _without_hidden(text: str) -> str:
+    for secret in _hidden:
+        text = text.replace(secret, REDACTED)
+    return text
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, SummaryMetricFamily
@@ -24,7 +24,7 @@ from .writer import Writer
 _PREFIX: Final = "levqor_errors"
 #: What `Storage.health()` gives: its key, the metric, what it is.
 _GAUGES: Final = (
-    ("database_bytes", "database_bytes", "Size of the database, without its WAL."),
+    ("database_bytes", "database_bytes", "Size of the database on the disk, with all that it keeps beside its file."),
     ("wal_bytes", "wal_bytes", "Size of the write-ahead log."),
     ("free_bytes", "disk_free_bytes", "Free space where the database is."),
     ("alerts_unsent", "alerts_unsent", "Alerts that are owed and not sent yet."),
@@ -40,11 +40,11 @@ class Connections(Protocol):
 
     @property
     def waiting(self) -> int:
-        """Of these, those that have sent no whole request yet."""
+        """Of these, those without a request under way."""
 
     @property
-    def cut(self) -> Mapping[str, int]:
-        """Connections that were cut off since the start, by the reason."""
+    def cut(self) -> Mapping[Any, int]:
+        """Connections that were cut off since the start, by the reason, which is a text."""
 
 
 class Metrics:
@@ -155,7 +155,7 @@ class _Numbers:
 def _of_connections(connections: Connections) -> Iterator[Metric]:
     yield GaugeMetricFamily(f"{_PREFIX}_connections_open", "Connections that are open.", connections.open)
     yield GaugeMetricFamily(
-        f"{_PREFIX}_connections_waiting", "Open connections without a whole request yet.", connections.waiting
+        f"{_PREFIX}_connections_waiting", "Open connections without a request under way.", connections.waiting
     )
     cut = CounterMetricFamily(f"{_PREFIX}_connections_cut", "Connections that were cut off.", labels=["reason"])
     for reason, count in connections.cut.items():

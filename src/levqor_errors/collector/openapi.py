@@ -39,17 +39,28 @@ _RESPONSES: Final = {
     "Unauthorized": _answer("No secret and no session.", ref("Error")),
     "NotFound": _answer("There is none.", ref("Error")),
     "TooManyGuesses": _answer("Too many wrong secrets from this address.", ref("Error"), headers=_RETRY_AFTER),
-    "Unavailable": _answer("The database does not answer now.", ref("Error"), headers=_RETRY_AFTER),
-    "TooSlow": {"description": "The request did not arrive in time; the connection is closed."},
-    "HeadersTooLarge": {"description": "More or longer headers than are read; the connection is closed."},
+    "Unavailable": _answer(
+        "The database does not answer now, or there is no room for more connections.",
+        ref("Error"),
+        headers=_RETRY_AFTER,
+    ),
+    "Malformed": _answer("Not HTTP. The connection is closed.", ref("Error")),
+    "TooSlow": _answer("The request did not arrive in time. The connection is closed.", ref("Error")),
+    "HeadersTooLarge": _answer("More or longer headers than are read. The connection is closed.", ref("Error")),
+    "NoRoom": _answer("More connections than there may be.", ref("Error"), headers=_RETRY_AFTER),
 }
 #: What the server answers by itself, before a request has reached its route.
-_ANY: Final = {"408": _response("TooSlow"), "431": _response("HeadersTooLarge")}
+_ANY: Final = {
+    "400": _response("Malformed"),
+    "408": _response("TooSlow"),
+    "431": _response("HeadersTooLarge"),
+    "503": _response("NoRoom"),
+}
 _GUARDED: Final = {
+    **_ANY,
     "401": _response("Unauthorized"),
     "429": _response("TooManyGuesses"),
     "503": _response("Unavailable"),
-    **_ANY,
 }
 _OWNER: Final[list[dict[str, list[str]]]] = [{"secret": []}, {"session": []}]
 _ANYONE: Final[list[dict[str, list[str]]]] = []
@@ -112,6 +123,7 @@ _LOG: Final = {
         },
     },
     "responses": {
+        **_ANY,
         "201": {
             **_answer("One event, stored.", ref("Logged")),
             "links": {"event": {"operationId": "get", "parameters": {"id": "$response.body#/id"}}},
@@ -122,6 +134,7 @@ _LOG: Final = {
         ),
         "400": _answer("Not JSON, or an event that cannot be taken; the error names the field.", ref("Error")),
         "401": _answer("The collector asks for a key, and this is none of its keys.", ref("Error")),
+        "403": _answer("The key is for another service.", ref("Error")),
         "413": _answer("Too large, or too many.", ref("Error")),
         "415": _answer("An encoding other than gzip.", ref("Error")),
         "429": _answer("More than the sender, its service, or all may send.", ref("Error"), headers=_RETRY_AFTER),
@@ -130,11 +143,27 @@ _LOG: Final = {
             ref("Error"),
             headers=_RETRY_AFTER,
         ),
-        **_ANY,
     },
 }
 
-DOCUMENT: Final = {
+#: What a browser asks before a page of another origin may post; see `ALLOWED_ORIGINS`.
+_PREFLIGHT: Final = {
+    "operationId": "preflight",
+    "summary": "Whether a web page may send events",
+    "security": _ANYONE,
+    "responses": {
+        **_ANY,
+        "204": {
+            "description": "With these headers it may.",
+            "headers": {
+                f"Access-Control-{name}": {"schema": {"type": "string"}}
+                for name in ("Allow-Origin", "Allow-Methods", "Allow-Headers", "Max-Age")
+            },
+        },
+    },
+}
+
+DOCUMENT: Final[dict[str, Any]] = {
     "openapi": "3.1.0",
     "info": {
         "title": "levqor-errors collector",
@@ -147,7 +176,7 @@ DOCUMENT: Final = {
         ),
     },
     "paths": {
-        "/api/errors/log": {"post": _LOG},
+        "/api/errors/log": {"post": _LOG, "options": _PREFLIGHT},
         "/api/errors/recent": {
             "get": {
                 "operationId": "recent",
@@ -166,11 +195,7 @@ DOCUMENT: Final = {
                         "Only ids under this one: `next` of a page.",
                     ),
                 ],
-                "responses": {
-                    "200": _answer("A page.", ref("Page")),
-                    "400": _response("Invalid"),
-                    **_GUARDED,
-                },
+                "responses": {**_GUARDED, "200": _answer("A page.", ref("Page")), "400": _response("Invalid")},
             }
         },
         "/api/errors/stats": {
@@ -179,7 +204,7 @@ DOCUMENT: Final = {
                 "summary": "Exact counts of the events that match",
                 "security": _OWNER,
                 "parameters": _FILTERS,
-                "responses": {"200": _answer("Counts.", ref("Stats")), "400": _response("Invalid"), **_GUARDED},
+                "responses": {**_GUARDED, "200": _answer("Counts.", ref("Stats")), "400": _response("Invalid")},
             }
         },
         "/api/errors/{id}": {
@@ -191,6 +216,7 @@ DOCUMENT: Final = {
                     {"name": "id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
                 ],
                 "responses": {
+                    **_GUARDED,
                     "200": _answer(
                         "The event.",
                         {
@@ -200,7 +226,6 @@ DOCUMENT: Final = {
                         },
                     ),
                     "404": _response("NotFound"),
-                    **_GUARDED,
                 },
             }
         },
@@ -209,7 +234,7 @@ DOCUMENT: Final = {
                 "operationId": "openapi",
                 "summary": "This document",
                 "security": _ANYONE,
-                "responses": {"200": _answer("OpenAPI 3.1.", {"type": "object", "required": ["openapi"]}), **_ANY},
+                "responses": {**_ANY, "200": _answer("OpenAPI 3.1.", {"type": "object", "required": ["openapi"]})},
             }
         },
         "/healthz": {
@@ -218,16 +243,13 @@ DOCUMENT: Final = {
                 "summary": "Whether the collector can do its work",
                 "security": _ANYONE,
                 "responses": {
-                    "200": _answer(
-                        "It can take and show events.",
-                        {"allOf": [ref("Health"), {"properties": {"ok": {"const": True}, "why": {"type": "null"}}}]},
-                    ),
+                    **_ANY,
+                    "200": _answer("It can take and show events.", ref("Healthy")),
                     "503": _answer(
-                        "It cannot; `why` says why.",
-                        {"allOf": [ref("Health"), {"properties": {"ok": {"const": False}, "why": {"type": "string"}}}]},
+                        "It cannot, and `why` says why; or there is no room for more connections.",
+                        {"anyOf": [ref("Unhealthy"), ref("Error")]},
                         headers=_RETRY_AFTER,
                     ),
-                    **_ANY,
                 },
             }
         },
@@ -237,11 +259,11 @@ DOCUMENT: Final = {
                 "summary": "The collector's numbers for Prometheus",
                 "security": _ANYONE,
                 "responses": {
+                    **_ANY,
                     "200": {
                         "description": "Prometheus' text format 0.0.4.",
                         "content": {"text/plain": {"schema": {"type": "string"}}},
                     },
-                    **_ANY,
                 },
             }
         },

@@ -161,7 +161,7 @@ _HEALTH: Final = _object(
         "description": "Whether this SQLite has the fix for WAL corruption by two connections (3.51.3).",
     },
     wal_bytes=nullable(COUNT),
-    database_bytes=nullable(COUNT),
+    database_bytes={**nullable(COUNT), "description": "On the disk, with all that it keeps beside its file."},
     free_bytes={**nullable(COUNT), "description": "Of the disk that the database is on."},
     alerts=_object(
         last_tick={**nullable(TIME), "description": "When alerts were last looked after."},
@@ -199,4 +199,6 @@ SCHEMAS: Final = {
     ),
     "Stats": _STATS,
     "Health": _HEALTH,
+    "Healthy": {"allOf": [ref("Health"), {"properties": {"ok": {"const": True}, "why": {"type": "null"}}}]},
+    "Unhealthy": {"allOf": [ref("Health"), {"properties": {"ok": {"const": False}, "why": {"type": "string"}}}]},
 }

@@ -235,11 +235,12 @@ class Writer:
         reason = str(error)
         if reason not in self._reasons and len(self._reasons) < _REASONS_TOLD:
             self._reasons.add(reason)
+            told = {"reason": reason, "since": outage.since}
+            if error.__cause__ is not None:
+                told["cause"] = str(error.__cause__)
             expected = isinstance(error, StorageUnavailableError)
             logger.error(
-                "writes fail; senders are told to come again",
-                extra={"reason": reason, "since": outage.since},
-                exc_info=None if expected else error,
+                "writes fail; senders are told to come again", extra=told, exc_info=None if expected else error
             )
 
 
