@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route, Router
@@ -22,13 +23,18 @@ from ..errors import LevqorError
 from ..storage import Storage, open_storage
 from .answers import JsonResponse, error_response
 from .auth import Auth, OwnerOnly
+from .cors import Cors
 from .dashboard import Dashboard
 from .health import Health
 from .ingest import Ingest
+from .keys import ANY, Keys
+from .limiter import Limiter
 from .login import Login
 from .openapi import openapi_json
 from .pages import HERE
+from .proxies import Proxies, TrustProxies
 from .queries import Queries
+from .refusals import Refusals
 from .secret import owner_secret
 from .writer import Writer
 
@@ -36,10 +42,18 @@ from .writer import Writer
 class Collector:
     """The parts of a running collector that outlive a request; `app.state.collector` of an app of `create_app`."""
 
-    def __init__(self, storage: Storage, secret: str) -> None:
+    def __init__(self, storage: Storage, secret: str, settings: CollectorSettings) -> None:
         self.storage = storage
         self.writer = Writer(storage)
         self.auth = Auth(secret, storage)
+        self.refusals = Refusals()
+        limiter = None
+        if settings.rate_limit is not None:
+            named = set(settings.ingest_keys.values()) - {ANY}
+            limiter = Limiter(settings.rate_limit, named.union(storage.services()))
+        self.ingest = Ingest(
+            self.writer, self.refusals, limiter, Keys(settings.ingest_keys), Cors(settings.allowed_origins)
+        )
 
     def close(self) -> None:
         """Commit what is waiting and close the database."""
@@ -61,7 +75,7 @@ def create_app(settings: CollectorSettings | None = None) -> Starlette:
         StorageUnusableError: for a database that cannot be used.
     """
     settings = settings or CollectorSettings.from_env()
-    collector = Collector(open_storage(settings.database_path), owner_secret(settings))
+    collector = Collector(open_storage(settings.database_path), owner_secret(settings), settings)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -71,6 +85,8 @@ def create_app(settings: CollectorSettings | None = None) -> Starlette:
     app = Starlette(
         routes=_public(collector),
         exception_handlers={LevqorError: _our_error, HTTPException: _http_error, Exception: _internal_error},
+        # Only where proxies are trusted: without them no header is even looked at.
+        middleware=[Middleware(TrustProxies, Proxies(settings.trusted_proxies))] if settings.trusted_proxies else [],
         lifespan=lifespan,
     )
     # What no public route takes. As the default, and not as a route: no path, however odd, can pass it by.
@@ -84,7 +100,7 @@ def create_app(settings: CollectorSettings | None = None) -> Starlette:
 def _public(collector: Collector) -> list[BaseRoute]:
     login = Login(collector.auth)
     return [
-        Route("/api/errors/log", Ingest(collector.writer), methods=["POST"]),
+        Route("/api/errors/log", collector.ingest, methods=["POST", "OPTIONS"]),
         Route("/healthz", Health(collector.storage, collector.writer).get),
         Route("/api/openapi.json", openapi_json),
         Route("/login", login.form, methods=["GET"]),

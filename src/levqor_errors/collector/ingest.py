@@ -1,24 +1,41 @@
 """`POST /api/errors/log`: anyone may post events, and a 2xx means that they are committed.
 
-Body -> gate (`event.normalize`) -> grouping -> writer -> answer. A bare ASGI endpoint, since it is the hot path.
+Who is it, and has it a key -> body -> how much may it send -> gate (`event.normalize`) -> grouping -> writer -> answer.
+What is not taken is counted, exactly, in `refusals.py`. A bare ASGI endpoint, since it is the hot path.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, Final
 
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from ..errors import EventUnstorableError, InvalidEventError, LevqorError, RequestRefusedError
+from .. import instants, limits
+from ..errors import (
+    EventUnstorableError,
+    InvalidEventError,
+    LevqorError,
+    OverloadedError,
+    RateLimitedError,
+    RequestRefusedError,
+    StorageUnavailableError,
+)
 from ..event import normalize
 from ..grouping import group
 from ..storage import NewEvent
-from .answers import error_status, send_json
+from .answers import error_status, send_empty, send_json
 from .body import Decoded, decode, read_body
-from .writer import Writer
+from .cors import Cors
+from .keys import Keys, bind
+from .limiter import Limiter
+from .proxies import client_of
+from .refusals import Reason, Refusals
+from .writer import Writer, WriteResult
 
 _TURN: Final = 50
 
@@ -28,37 +45,62 @@ class Ingest:
 
     Args:
         writer: where events go to be committed.
+        refusals: where what is not taken is counted.
+        limiter: how much may be sent; `None`: there is no limit.
+        keys: who may send.
+        cors: which web pages may.
     """
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, refusals: Refusals, limiter: Limiter | None, keys: Keys, cors: Cors) -> None:
         self._writer = writer
+        self._refusals = refusals
+        self._limiter = limiter
+        self._keys = keys
+        self._cors = cors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        origin = headers.get(b"origin")
+        if scope["method"] == "OPTIONS":
+            await send_empty(send, self._cors.preflight(origin))
+            return
+        client = client_of(scope)
+        events = size = 0
         try:
-            headers = dict(scope["headers"])
-            decoded = decode(await read_body(headers, receive), headers.get(b"content-type", b""))
-            status, answer = await (self._many(decoded) if decoded.many else self._one(decoded))
+            service = self._keys.service(headers, scope["query_string"])
+            if self._limiter is not None and (told := self._limiter.told(client)) is not None:
+                receive = _unless_large(headers, receive, told)
+            body = await read_body(headers, receive)
+            size = len(body)
+            decoded = decode(body, headers.get(b"content-type", b""))
+            events = len(decoded.events)
+            status, answer = await (self._many if decoded.many else self._one)(decoded, client, service)
         except ClientDisconnect:
             return
         except LevqorError as error:
+            self._refuse(error, client, events, size or _claimed_size(headers))
             status, retry_after = error_status(error)
-            await send_json(send, status, {"ok": False, "error": str(error)}, retry_after)
+            answer = {"ok": False, "error": str(error)}
+            await send_json(send, status, answer, retry_after, self._cors.headers(origin))
         else:
-            await send_json(send, status, answer)
+            await send_json(send, status, answer, None, self._cors.headers(origin))
 
-    async def _one(self, decoded: Decoded) -> tuple[int, dict[str, Any]]:
+    async def _one(self, decoded: Decoded, client: str, service: str) -> tuple[int, dict[str, Any]]:
         (raw,) = decoded.events
         if not isinstance(raw, dict):
             raise RequestRefusedError(400, "the body must be a JSON object (an event) or an array of them")
-        event = normalize(raw, received_at=_now())
-        (result,) = await self._writer.submit([NewEvent(event, group(event))], decoded.size)
+        event = bind(normalize(raw, received_at=_now()), service)
+        (result,) = await self._store([NewEvent(event, group(event))], decoded, client)
         if isinstance(result, EventUnstorableError):
             raise result
         return 200 if result.duplicate else 201, {"ok": True, "id": result.id, "event_id": result.event_id}
 
-    async def _many(self, decoded: Decoded) -> tuple[int, dict[str, Any]]:
+    async def _many(self, decoded: Decoded, client: str, service: str) -> tuple[int, dict[str, Any]]:
+        if self._limiter is not None:
+            # Before the gate, whose work on a large batch is what a flood would cost most.
+            self._limiter.check(client, len(decoded.events), decoded.size)
         now = _now()
-        rejected: list[dict[str, Any]] = []
+        refused: list[tuple[int, LevqorError]] = []
         events: list[NewEvent] = []
         indexes: list[int] = []
         for index, raw in enumerate(decoded.events):
@@ -68,21 +110,116 @@ class Ingest:
             try:
                 if isinstance(raw, InvalidEventError):
                     raise raw
-                event = normalize(raw, received_at=now)
-            except InvalidEventError as error:
-                rejected.append({"index": index, "error": str(error)})
+                event = bind(normalize(raw, received_at=now), service)
+            except (InvalidEventError, RequestRefusedError) as error:
+                refused.append((index, error))
             else:
                 events.append(NewEvent(event, group(event)))
                 indexes.append(index)
-        results = await self._writer.submit(events, decoded.size) if events else []
-        accepted = 0
+        results = await self._store(events, decoded, client)
         for index, result in zip(indexes, results, strict=True):
             if isinstance(result, EventUnstorableError):
-                rejected.append({"index": index, "error": str(result)})
-            else:
-                accepted += 1
-        rejected.sort(key=lambda entry: int(entry["index"]))
-        return 200, {"ok": True, "accepted": accepted, "rejected": rejected}
+                refused.append((index, result))
+        for reason, count in Counter(_reason(error) for _, error in refused).items():
+            self._refusals.count(reason, now=instants.to_text(_now()), requests=0, events=count)
+        refused.sort(key=lambda entry: entry[0])
+        return 200, {
+            "ok": True,
+            "accepted": len(decoded.events) - len(refused),
+            "rejected": [{"index": index, "error": str(error)} for index, error in refused],
+        }
+
+    async def _store(self, events: list[NewEvent], decoded: Decoded, client: str) -> list[WriteResult]:
+        """Commit what the limits let through, with as many new issues as they allow."""
+        limiter = self._limiter
+        if limiter is None:
+            return await self._writer.submit(events, decoded.size) if events else []
+        limiter.admit(client, _by_service(events), len(decoded.events), decoded.size)
+        if not events:
+            return []
+        groups = {new.group.fingerprint for new in events}
+        lent = limiter.lend_issues(client, len(groups))
+        if lent < len(groups):
+            events = _opening_at_most(events, lent)
+        opened: set[str] = set()
+        try:
+            results = await self._writer.submit(events, decoded.size)
+            for new, result in zip(events, results, strict=True):
+                if not isinstance(result, EventUnstorableError) and result.new_issue:
+                    opened.add(new.group.fingerprint)
+            return results
+        finally:
+            limiter.settle_issues(client, lent - len(opened))
+
+    def _refuse(self, error: LevqorError, client: str, events: int, size: int) -> None:
+        """Count a request that was refused as a whole."""
+        reason = _reason(error)
+        self._refusals.count(reason, now=instants.to_text(_now()), events=events)
+        if reason is Reason.INVALID and self._limiter is not None:
+            self._limiter.charge(client, events, size)
+
+
+def _reason(error: LevqorError) -> Reason:
+    match error:
+        case RateLimitedError():
+            return Reason(error.limit)
+        case OverloadedError():
+            return Reason.OVERLOADED
+        case StorageUnavailableError():
+            return Reason.UNAVAILABLE
+        case RequestRefusedError() if error.status in (401, 403):
+            return Reason.KEY
+    return Reason.INVALID
+
+
+def _by_service(events: list[NewEvent]) -> Mapping[str, int]:
+    return {events[0].event.service: 1} if len(events) == 1 else Counter(new.event.service for new in events)
+
+
+def _opening_at_most(events: list[NewEvent], most: int) -> list[NewEvent]:
+    """The events, of which those of all groups but the first so many may open no issue."""
+    may: set[str] = set()
+    limited: list[NewEvent] = []
+    for new in events:
+        fingerprint = new.group.fingerprint
+        if len(may) < most:
+            may.add(fingerprint)
+        limited.append(new if fingerprint in may else new._replace(may_open=False))
+    return limited
+
+
+def _unless_large(headers: Mapping[bytes, bytes], receive: Receive, error: LevqorError) -> Receive:
+    """A `receive` that raises `error` once a body is large, by what is claimed or what has come.
+
+    Raises:
+        LevqorError: `error`, at once when the body is claimed to be large.
+    """
+    most = limits.UNREAD_GZIP_BYTES if headers.get(b"content-encoding") else limits.UNREAD_BYTES
+    if _length(headers) > most:
+        raise error
+    size = 0
+
+    async def receive_small() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > most:
+            raise error
+        return message
+
+    return receive_small
+
+
+def _length(headers: Mapping[bytes, bytes]) -> int:
+    length = headers.get(b"content-length", b"")
+    return int(length) if length.isdigit() and len(length) < 20 else 0
+
+
+def _claimed_size(headers: Mapping[bytes, bytes]) -> int:
+    """About how much work it was to find out that a body cannot be read."""
+    if headers.get(b"content-encoding"):
+        return limits.INFLATED_BYTES
+    return min(_length(headers) or limits.BODY_BYTES, limits.BODY_BYTES)
 
 
 def _now() -> datetime:

@@ -261,8 +261,11 @@ DOCUMENT: Final = {
                         {"oneOf": [_ref("Logged"), _ref("LoggedMany")]},
                     ),
                     "400": _answer("Not JSON, or an event that cannot be taken.", _ref("Error")),
+                    "401": _answer("Without an ingest key, where one is asked for (INGEST_KEYS).", _ref("Error")),
+                    "403": _answer("With the key of another service.", _ref("Error")),
                     "413": _answer("Too large, or too many.", _ref("Error")),
                     "415": _answer("An encoding other than gzip.", _ref("Error")),
+                    "429": _answer("Over a limit (RATE_LIMIT); Retry-After says when it passes.", _ref("Error")),
                     "503": _UNAVAILABLE,
                 },
             }

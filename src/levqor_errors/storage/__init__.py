@@ -5,6 +5,7 @@ sqlite.py            SQLite: opening, connections, errors
 sqlite_schema.py     SQLite: the tables, as migrations
 sqlite_write.py      SQLite: a batch of events in one transaction
 sqlite_read.py       SQLite: pages, single events, statistics
+sqlite_services.py   SQLite: the names of services
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ class NewEvent(NamedTuple):
 
     event: ErrorEvent
     group: Group
+    #: Whether it may open an issue of its own. If not, and its group is new, it goes to its service's overflow issue.
+    may_open: bool = True
 
 
 class StoredEvent(NamedTuple):
@@ -29,6 +31,8 @@ class StoredEvent(NamedTuple):
     event_id: str
     #: It was there already: a retry of a sender that missed our answer.
     duplicate: bool
+    #: It opened its issue. Never so for a service's overflow issue.
+    new_issue: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,10 @@ class Storage(Protocol):
 
     def stats(self, filters: Filters) -> dict[str, Any]:
         """Exact counts of the events that match: in all, by severity, source and service, and over time."""
+        ...
+
+    def services(self) -> list[str]:
+        """Names of services that were ever counted, at most `limits.SERVICES` of them."""
         ...
 
     def health(self) -> dict[str, Any]:

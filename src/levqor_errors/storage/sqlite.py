@@ -17,7 +17,7 @@ from urllib.parse import quote
 from sqlite_utils import Database
 
 from ..errors import EventUnstorableError, StorageUnavailableError, StorageUnusableError
-from . import sqlite_read, sqlite_write
+from . import sqlite_read, sqlite_services, sqlite_write
 from .base import Filters, NewEvent, Page, StoredEvent
 from .driver import sqlite3
 from .sqlite_schema import migrations, steps
@@ -101,6 +101,10 @@ class SqliteStorage:
     def stats(self, filters: Filters) -> dict[str, Any]:
         with self._reader() as db:
             return sqlite_read.stats(db, filters)
+
+    def services(self) -> list[str]:
+        with self._reader() as db:
+            return sqlite_services.known(db)
 
     def health(self) -> dict[str, Any]:
         with self._reader() as db:

@@ -78,7 +78,7 @@ def _last_id(connection: sqlite3.Connection) -> int:
 def _upsert_issues(connection: sqlite3.Connection, fresh: Sequence[NewEvent]) -> dict[str, int]:
     counts = Counter(new.group.fingerprint for new in fresh)
     issue_ids: dict[str, int] = {}
-    for event, group in fresh:
+    for event, group, _ in fresh:
         if group.fingerprint in issue_ids:
             continue
         # Events of one batch were received within moments of each other: the first one's time stands for all.
@@ -103,6 +103,6 @@ def _row(id_: int, new: NewEvent, issue_id: int) -> tuple[Any, ...]:
 def _counts(fresh: Sequence[NewEvent]) -> list[tuple[str, str, str, str, int]]:
     counts = Counter(
         (instants.hour_of(event.received_at), event.service, event.source.value, event.severity.value)
-        for event, _ in fresh
+        for event, _, _ in fresh
     )
     return [(*key, count) for key, count in counts.items()]
