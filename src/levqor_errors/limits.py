@@ -78,6 +78,8 @@ SERVICES: Final = 10_000
 #: New issues an hour; further new errors go into one issue a service.
 NEW_ISSUES_CLIENT: Final = 500
 NEW_ISSUES: Final = 5_000
+#: Groups remembered to have an issue already.
+SEEN_GROUPS: Final = 20_000
 #: A client that was told to wait and does not: bodies past these sizes as sent are refused unread. gzip inflates up to
 #: a thousand times.
 UNREAD_BYTES: Final = 64 * 1024

@@ -1,7 +1,9 @@
-"""Token buckets by key, in a table that cannot grow: what `limiter.py` and `throttle.py` count with.
+"""Token buckets by key, in a table that cannot grow: what `limiter.py`, `new_issues.py` and `throttle.py` count with.
 
-A bucket fills at a rate up to its burst. One that is full is the same as one that was never made, so forgetting it is
-harmless; forgetting one that is drained would give its owner a new burst.
+A bucket fills at a rate up to its burst. Of each only the time is kept at which it will be full (the "virtual
+scheduling" form of the algorithm, ITU-T I.371 annex A): one number, and two additions for each request. A bucket that
+is full is the same as one that was never made, so forgetting it is harmless; forgetting a drained one would give its
+owner a new burst.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from .. import limits
 
 #: How many are looked at for a full one, each time that room is needed; the longest untouched come first.
 _LOOKED_AT: Final = 8
-#: Of a token: after a wait that was told, rounding must not ask for another.
+#: Seconds, as is the rounding of waits: who has waited as long as he was told is not told to wait a moment more.
 _SLACK: Final = 1e-6
 
 
@@ -30,60 +32,60 @@ class Buckets:
     """
 
     def __init__(self, rate: float, burst: float, *, most: int = limits.CLIENTS, overflow: bool = True) -> None:
-        self._rate = rate
-        self._burst = float(burst)
+        self._second = 1 / rate
+        self._burst = burst
+        self._window = burst / rate
         self._most = most
-        # Tokens, and when there were so many; the longest untouched first.
-        self._buckets: OrderedDict[str, list[float]] = OrderedDict()
-        self._shared = [self._burst, 0.0] if overflow else None
+        self._overflow = overflow
+        self._shared = 0.0
+        # By key, when it is full; the longest untouched first.
+        self._full_at: OrderedDict[str, float] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._buckets)
+        return len(self._full_at)
 
     def tokens(self, key: str, now: float) -> float:
         """How many there are; negative: how many are owed."""
-        bucket = self._find(key, now)
-        return self._burst if bucket is None else self._filled(bucket, now)
+        return (self._window - max(self._find(key, now) - now, 0.0)) / self._second
 
     def wait(self, key: str, amount: float, now: float) -> float:
         """Seconds until this much may be taken; 0: it may now. More than a burst may be taken of a full bucket."""
-        bucket = self._find(key, now)
-        if bucket is None:
+        full_at = self._full_at.get(key)
+        if full_at is None:
+            full_at = self._find(key, now)
+        if full_at <= now:
             return 0.0
-        tokens = self._filled(bucket, now)
-        if tokens + _SLACK >= min(amount, self._burst):
-            return 0.0
-        return (min(amount, self._burst) - tokens) / self._rate
+        wait = full_at - now + (amount if amount < self._burst else self._burst) * self._second - self._window
+        return round(wait, 6) if wait > _SLACK else 0.0
 
     def take(self, key: str, amount: float, now: float) -> None:
         """Take tokens, down to a debt if need be; a negative amount gives back."""
-        bucket = self._find(key, now)
-        if bucket is None:
-            if len(self._buckets) >= self._most:
-                self._buckets.popitem(last=False)
-            self._buckets[key] = [min(self._burst, self._burst - amount), now]
-        else:
-            bucket[0] = min(self._burst, self._filled(bucket, now) - amount)
-            bucket[1] = now
-            if bucket is not self._shared:
-                self._buckets.move_to_end(key)
+        full_at = self._full_at.get(key)
+        if full_at is None:
+            if self._is_shared(now):
+                self._shared = max(self._shared, now) + amount * self._second
+                return
+            if len(self._full_at) >= self._most:
+                self._full_at.popitem(last=False)
+            full_at = now
+        self._full_at[key] = (full_at if full_at > now else now) + amount * self._second
+        self._full_at.move_to_end(key)
 
-    def _filled(self, bucket: list[float], now: float) -> float:
-        tokens = bucket[0] + (now - bucket[1]) * self._rate
-        return tokens if tokens < self._burst else self._burst
+    def _find(self, key: str, now: float) -> float:
+        full_at = self._full_at.get(key)
+        if full_at is not None:
+            return full_at
+        return self._shared if self._is_shared(now) else 0.0
 
-    def _find(self, key: str, now: float) -> list[float] | None:
-        """A key's bucket; `None`: it has none, which is the same as a full one."""
-        bucket = self._buckets.get(key)
-        if bucket is None and self._shared is not None and len(self._buckets) >= self._most and not self._room(now):
-            return self._shared
-        return bucket
+    def _is_shared(self, now: float) -> bool:
+        """Whether keys without a bucket share one: there is no room, and none can be made without harm."""
+        return self._overflow and len(self._full_at) >= self._most and not self._make_room(now)
 
-    def _room(self, now: float) -> bool:
-        """Forget a full one. Asking for room over and over looks at all of them in turn."""
-        for key in list(islice(self._buckets, _LOOKED_AT)):
-            if self._filled(self._buckets[key], now) >= self._burst:
-                del self._buckets[key]
+    def _make_room(self, now: float) -> bool:
+        # Asking over and over looks at all of them in turn.
+        for key in list(islice(self._full_at, _LOOKED_AT)):
+            if self._full_at[key] <= now:
+                del self._full_at[key]
                 return True
-            self._buckets.move_to_end(key)
+            self._full_at.move_to_end(key)
         return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import datetime, timezone
 from typing import Any, Final
 
@@ -132,24 +132,27 @@ class Ingest:
     async def _store(self, events: list[NewEvent], decoded: Decoded, client: str) -> list[WriteResult]:
         """Commit what the limits let through, with as many new issues as they allow."""
         limiter = self._limiter
-        if limiter is None:
-            return await self._writer.submit(events, decoded.size) if events else []
-        limiter.admit(client, _by_service(events), len(decoded.events), decoded.size)
+        if limiter is not None:
+            limiter.admit(client, _by_service(events), len(decoded.events), decoded.size)
         if not events:
             return []
-        groups = {new.group.fingerprint for new in events}
-        lent = limiter.lend_issues(client, len(groups))
-        if lent < len(groups):
-            events = _opening_at_most(events, lent)
+        if limiter is None or not (unseen := limiter.issues.unseen({new.group.fingerprint for new in events})):
+            return await self._writer.submit(events, decoded.size)
+        lent = limiter.issues.lend(client, len(unseen))
+        if lent < len(unseen):
+            events = _opening_at_most(events, lent, unseen)
         opened: set[str] = set()
+        committed: set[str] = set()
         try:
             results = await self._writer.submit(events, decoded.size)
             for new, result in zip(events, results, strict=True):
-                if not isinstance(result, EventUnstorableError) and result.new_issue:
-                    opened.add(new.group.fingerprint)
+                if new.may_open and not isinstance(result, EventUnstorableError):
+                    committed.add(new.group.fingerprint)
+                    if result.new_issue:
+                        opened.add(new.group.fingerprint)
             return results
         finally:
-            limiter.settle_issues(client, lent - len(opened))
+            limiter.issues.settle(client, lent, len(opened), committed)
 
     def _refuse(self, error: LevqorError, client: str, events: int, size: int) -> None:
         """Count a request that was refused as a whole."""
@@ -176,15 +179,18 @@ def _by_service(events: list[NewEvent]) -> Mapping[str, int]:
     return {events[0].event.service: 1} if len(events) == 1 else Counter(new.event.service for new in events)
 
 
-def _opening_at_most(events: list[NewEvent], most: int) -> list[NewEvent]:
-    """The events, of which those of all groups but the first so many may open no issue."""
+def _opening_at_most(events: list[NewEvent], most: int, unseen: Set[str]) -> list[NewEvent]:
+    """The events, of which those of unseen groups but the first so many may open no issue."""
     may: set[str] = set()
     limited: list[NewEvent] = []
     for new in events:
         fingerprint = new.group.fingerprint
-        if len(may) < most:
+        if fingerprint in unseen and fingerprint not in may:
+            if len(may) == most:
+                limited.append(new._replace(may_open=False))
+                continue
             may.add(fingerprint)
-        limited.append(new if fingerprint in may else new._replace(may_open=False))
+        limited.append(new)
     return limited
 
 

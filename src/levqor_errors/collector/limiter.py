@@ -4,9 +4,7 @@ A request passes or is refused whole, since senders try again whole batches: 429
 passes. What keeps one sender from harming another is the client's own limit; what keeps a thousand senders, or one with
 a thousand addresses, from harming the machine is the limit of all together, which they then share.
 
-The other limits are of what stays: a name of a service has its row in every hour's counts for good, an issue stays
-until somebody closes it. New names past theirs are refused. New errors past theirs are stored, and only do not
-open issues of their own.
+New names of services have a limit of their own: each may have a row in every hour's counts, which are kept for good.
 """
 
 from __future__ import annotations
@@ -20,6 +18,7 @@ from typing import Final, NamedTuple
 from .. import limits
 from ..errors import RateLimitedError
 from .buckets import Buckets
+from .new_issues import NewIssues
 from .refusals import Reason
 
 #: The key of the one bucket that all share.
@@ -42,6 +41,9 @@ class Limiter:
         rate: events a second of one client (`RATE_LIMIT`); all other rates are multiples of it.
         services: names that are known already.
         clock: seconds, never going back.
+
+    Attributes:
+        issues: how many new issues may be opened.
     """
 
     def __init__(
@@ -54,8 +56,7 @@ class Limiter:
         self._known = set(services)
         self._names = _by_the_hour(limits.NEW_SERVICES_CLIENT, limits.CLIENTS)
         self._names_total = _by_the_hour(limits.NEW_SERVICES, 1)
-        self._issues = _by_the_hour(limits.NEW_ISSUES_CLIENT, limits.CLIENTS)
-        self._issues_total = _by_the_hour(limits.NEW_ISSUES, 1)
+        self.issues = NewIssues(clock)
         self._told: OrderedDict[str, _Told] = OrderedDict()
 
     def told(self, client: str) -> RateLimitedError | None:
@@ -75,11 +76,7 @@ class Limiter:
         Raises:
             RateLimitedError: over the limit of the client, or of all.
         """
-        now, cost = self._clock(), _cost(events, size)
-        if wait := self._clients.wait(client, cost, now):
-            raise self._tell(client, Reason.CLIENT_RATE, "too many events from this address", wait, now)
-        if wait := self._total.wait(_ALL, cost, now):
-            raise self._tell(client, Reason.TOTAL_RATE, "too many events from all senders together", wait, now)
+        self._check(client, _cost(events, size), self._clock())
 
     def admit(self, client: str, services: Mapping[str, int], events: int, size: int) -> None:
         """Take a request's cost from all that it counts against, or from none.
@@ -93,8 +90,8 @@ class Limiter:
         Raises:
             RateLimitedError: it is over a limit; nothing was taken but for the work of reading a large one.
         """
-        self.check(client, events, size)
         now, cost = self._clock(), _cost(events, size)
+        self._check(client, cost, now)
         try:
             for service, count in services.items():
                 if wait := self._services.wait(service, cost * count / events, now):
@@ -111,31 +108,22 @@ class Limiter:
             self._services.take(service, cost * count / events, now)
 
     def charge(self, client: str, events: int, size: int) -> None:
-        """Take the cost of a request that was refused for what it says: reading it was work too. Without this, what
-        cannot be taken could be sent without limit."""
+        """Take the cost of a request that was refused for what it says: reading it was work too, and without this, what
+        cannot be taken could be sent without limit. Not into debt, and of nobody else's share: what was not taken is no
+        load for the database."""
         now, cost = self._clock(), _cost(max(events, 1), size)
-        self._clients.take(client, cost, now)
-        self._total.take(_ALL, cost, now)
-        if wait := self._clients.wait(client, 1, now):
+        left = self._clients.tokens(client, now)
+        if left > 0:
+            self._clients.take(client, min(cost, left), now)
+        if cost > left:
+            wait = self._clients.wait(client, 1, now)
             self._tell(client, Reason.CLIENT_RATE, "too much from this address that cannot be taken", wait, now)
 
-    def lend_issues(self, client: str, wanted: int) -> int:
-        """How many new issues a request may open at most. They are taken until `settle_issues` is told how many were
-        opened; so requests under way together cannot open more than there may be."""
-        now = self._clock()
-        left = min(self._issues.tokens(client, now), self._issues_total.tokens(_ALL, now))
-        lent = max(0, min(wanted, int(left)))
-        if lent:
-            self._issues.take(client, lent, now)
-            self._issues_total.take(_ALL, lent, now)
-        return lent
-
-    def settle_issues(self, client: str, unused: int) -> None:
-        """Give back what `lend_issues` lent and was not used."""
-        if unused:
-            now = self._clock()
-            self._issues.take(client, -unused, now)
-            self._issues_total.take(_ALL, -unused, now)
+    def _check(self, client: str, cost: int, now: float) -> None:
+        if wait := self._clients.wait(client, cost, now):
+            raise self._tell(client, Reason.CLIENT_RATE, "too many events from this address", wait, now)
+        if wait := self._total.wait(_ALL, cost, now):
+            raise self._tell(client, Reason.TOTAL_RATE, "too many events from all senders together", wait, now)
 
     def _take_names(self, client: str, names: set[str], now: float) -> None:
         """Take new names of services, if there may be more."""
