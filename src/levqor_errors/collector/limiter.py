@@ -116,7 +116,7 @@ class Limiter:
         if left > 0:
             self._clients.take(client, min(cost, left), now)
         if cost > left:
-            wait = self._clients.wait(client, 1, now)
+            wait = self._clients.wait(client, cost, now)
             self._tell(client, Reason.CLIENT_RATE, "too much from this address that cannot be taken", wait, now)
 
     def _check(self, client: str, cost: int, now: float) -> None:
