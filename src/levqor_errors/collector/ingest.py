@@ -222,9 +222,11 @@ def _length(headers: Mapping[bytes, bytes]) -> int:
 
 
 def _claimed_size(headers: Mapping[bytes, bytes]) -> int:
-    """About how much work it was to find out that a body cannot be read."""
-    if headers.get(b"content-encoding"):
-        return limits.INFLATED_BYTES
+    """About how many bytes of work it was, at most, to find out that a body cannot be read."""
+    encoding = headers.get(b"content-encoding")
+    if encoding:
+        # Of another encoding nothing is read.
+        return limits.INFLATED_BYTES if b"gzip" in encoding.lower() else 0
     return min(_length(headers) or limits.BODY_BYTES, limits.BODY_BYTES)
 
 
