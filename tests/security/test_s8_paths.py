@@ -20,6 +20,7 @@ from support import SECRET, owner, served
 #: What anyone may ask for, and how. A new public route is a decision, and this is where it is written down.
 PUBLIC = {
     ("POST", "/api/errors/log"),
+    ("OPTIONS", "/api/errors/log"),
     ("GET", "/healthz"),
     ("HEAD", "/healthz"),
     ("GET", "/api/openapi.json"),
