@@ -200,7 +200,7 @@ def _unless_large(headers: Mapping[bytes, bytes], receive: Receive, error: Levqo
     Raises:
         LevqorError: `error`, at once when the body is claimed to be large.
     """
-    most = limits.UNREAD_GZIP_BYTES if headers.get(b"content-encoding") else limits.UNREAD_BYTES
+    most = limits.UNREAD_GZIP_BYTES if _is_gzip(headers) else limits.UNREAD_BYTES
     if _length(headers) > most:
         raise error
     size = 0
@@ -223,11 +223,14 @@ def _length(headers: Mapping[bytes, bytes]) -> int:
 
 def _claimed_size(headers: Mapping[bytes, bytes]) -> int:
     """About how many bytes of work it was, at most, to find out that a body cannot be read."""
-    encoding = headers.get(b"content-encoding")
-    if encoding:
-        # Of another encoding nothing is read.
-        return limits.INFLATED_BYTES if b"gzip" in encoding.lower() else 0
-    return min(_length(headers) or limits.BODY_BYTES, limits.BODY_BYTES)
+    if _is_gzip(headers):
+        return limits.INFLATED_BYTES
+    # Of other encodings nothing is read.
+    return 0 if headers.get(b"content-encoding") else min(_length(headers) or limits.BODY_BYTES, limits.BODY_BYTES)
+
+
+def _is_gzip(headers: Mapping[bytes, bytes]) -> bool:
+    return b"gzip" in headers.get(b"content-encoding", b"").lower()
 
 
 def _now() -> datetime:
