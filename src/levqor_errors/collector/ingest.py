@@ -100,33 +100,35 @@ class Ingest:
             # Before the gate, whose work on a large batch is what a flood would cost most.
             self._limiter.check(client, len(decoded.events), decoded.size)
         now = _now()
-        refused: list[tuple[int, LevqorError]] = []
+        # Texts and not the errors themselves: those hold this frame, and with it the batch, until some later collection.
+        refused: list[tuple[int, Reason, str]] = []
         events: list[NewEvent] = []
         indexes: list[int] = []
         for index, raw in enumerate(decoded.events):
             if index % _TURN == _TURN - 1:
                 # Other requests get their turn while a large batch goes through the gate.
                 await asyncio.sleep(0)
+            if isinstance(raw, InvalidEventError):
+                refused.append((index, Reason.INVALID, str(raw)))
+                continue
             try:
-                if isinstance(raw, InvalidEventError):
-                    raise raw
                 event = bind(normalize(raw, received_at=now), service)
             except (InvalidEventError, RequestRefusedError) as error:
-                refused.append((index, error))
+                refused.append((index, _reason(error), str(error)))
             else:
                 events.append(NewEvent(event, group(event)))
                 indexes.append(index)
         results = await self._store(events, decoded, client)
         for index, result in zip(indexes, results, strict=True):
             if isinstance(result, EventUnstorableError):
-                refused.append((index, result))
-        for reason, count in Counter(_reason(error) for _, error in refused).items():
+                refused.append((index, _reason(result), str(result)))
+        for reason, count in Counter(reason for _, reason, _ in refused).items():
             self._refusals.count(reason, now=instants.to_text(_now()), requests=0, events=count)
         refused.sort(key=lambda entry: entry[0])
         return 200, {
             "ok": True,
             "accepted": len(decoded.events) - len(refused),
-            "rejected": [{"index": index, "error": str(error)} for index, error in refused],
+            "rejected": [{"index": index, "error": why} for index, _, why in refused],
         }
 
     async def _store(self, events: list[NewEvent], decoded: Decoded, client: str) -> list[WriteResult]:
