@@ -100,7 +100,7 @@ class Ingest:
             # Before the gate, whose work on a large batch is what a flood would cost most.
             self._limiter.check(client, len(decoded.events), decoded.size)
         now = _now()
-        # Texts and not the errors themselves: those hold this frame, and with it the batch, until some later collection.
+        # Texts and not the errors themselves: those hold this frame, and with it the batch, beyond the answer.
         refused: list[tuple[int, Reason, str]] = []
         events: list[NewEvent] = []
         indexes: list[int] = []
