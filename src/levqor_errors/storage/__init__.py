@@ -4,6 +4,7 @@ base.py              the protocol and its data
 sqlite.py            SQLite: opening, connections, errors
 sqlite_schema.py     SQLite: the tables, as migrations
 sqlite_write.py      SQLite: a batch of events in one transaction
+overflow.py          the issue of a service for what may open none of its own
 sqlite_read.py       SQLite: pages, single events, statistics
 sqlite_services.py   SQLite: the names of services
 """

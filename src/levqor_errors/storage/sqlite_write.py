@@ -17,6 +17,7 @@ import orjson
 from .. import instants
 from .base import NewEvent, StoredEvent
 from .driver import sqlite3
+from .overflow import OVERFLOW, overflow
 
 _INSERT_EVENT = f"INSERT INTO error_events VALUES ({', '.join('?' * 15)})"
 
@@ -29,7 +30,7 @@ _UPSERT_ISSUE = """
         last_seen = max(last_seen, excluded.last_seen),
         regressions = regressions + (state = 'resolved'),
         state = CASE state WHEN 'resolved' THEN 'open' ELSE state END
-    RETURNING id
+    RETURNING id, count
 """
 
 _UPSERT_COUNT = """
@@ -55,10 +56,29 @@ def insert_batch(connection: sqlite3.Connection, batch: Sequence[NewEvent]) -> l
             next_id += 1
         else:
             results.append(StoredEvent(known, event_id, duplicate=True))
-    issue_ids = _upsert_issues(connection, [new for _, new in fresh])
+    fresh = _placed(connection, fresh)
+    issue_ids, opened = _upsert_issues(connection, [new for _, new in fresh])
     connection.executemany(_INSERT_EVENT, [_row(id_, new, issue_ids[new.group.fingerprint]) for id_, new in fresh])
     connection.executemany(_UPSERT_COUNT, _counts([new for _, new in fresh]))
+    if opened:
+        # Overflow issues do not count as opened: there is one a service.
+        opening = {id_ for id_, new in fresh if new.group.fingerprint in opened and new.group.parts[0] != OVERFLOW}
+        results = [r._replace(new_issue=True) if r.id in opening and not r.duplicate else r for r in results]
     return results
+
+
+def _placed(connection: sqlite3.Connection, fresh: Sequence[tuple[int, NewEvent]]) -> list[tuple[int, NewEvent]]:
+    """The events, of which those that may open no issue and would are moved to their service's overflow issue."""
+    barred = {new.group.fingerprint for _, new in fresh if not new.may_open}
+    barred -= {new.group.fingerprint for _, new in fresh if new.may_open}
+    if not barred:
+        return list(fresh)
+    query = "SELECT fingerprint FROM issues WHERE fingerprint IN (SELECT value FROM json_each(?))"
+    barred -= {row[0] for row in connection.execute(query, (json.dumps(list(barred)),))}
+    return [
+        (id_, new._replace(group=overflow(new.event.service)) if new.group.fingerprint in barred else new)
+        for id_, new in fresh
+    ]
 
 
 def _stored_ids(connection: sqlite3.Connection, batch: Sequence[NewEvent]) -> dict[str, int]:
@@ -75,9 +95,11 @@ def _last_id(connection: sqlite3.Connection) -> int:
     return int(row[0]) if row else 0
 
 
-def _upsert_issues(connection: sqlite3.Connection, fresh: Sequence[NewEvent]) -> dict[str, int]:
+def _upsert_issues(connection: sqlite3.Connection, fresh: Sequence[NewEvent]) -> tuple[dict[str, int], set[str]]:
+    """The ids of the issues by fingerprint, and which fingerprints are new."""
     counts = Counter(new.group.fingerprint for new in fresh)
     issue_ids: dict[str, int] = {}
+    opened: set[str] = set()
     for event, group, _ in fresh:
         if group.fingerprint in issue_ids:
             continue
@@ -87,8 +109,10 @@ def _upsert_issues(connection: sqlite3.Connection, fresh: Sequence[NewEvent]) ->
             group.fingerprint, json.dumps(group.parts), group.title, event.service, seen, seen,
             counts[group.fingerprint],
         )  # fmt: skip
-        (issue_ids[group.fingerprint],) = connection.execute(_UPSERT_ISSUE, values).fetchone()
-    return issue_ids
+        issue_ids[group.fingerprint], count = connection.execute(_UPSERT_ISSUE, values).fetchone()
+        if count == counts[group.fingerprint]:
+            opened.add(group.fingerprint)
+    return issue_ids, opened
 
 
 def _row(id_: int, new: NewEvent, issue_id: int) -> tuple[Any, ...]:
