@@ -25,15 +25,18 @@ COMMAND = [sys.executable, "-m", "levqor_errors"]
 
 def clean_environ(**extra: str) -> dict[str, str]:
     """This process's environment without settings of ours, which would change what a test means."""
-    ours = re.compile(r"LEVQOR_ERRORS_|INTERNAL_SECRET$|DATABASE_|NO_COLOR$|FORCE_COLOR$")
+    ours = re.compile(
+        r"LEVQOR_ERRORS_|INTERNAL_SECRET$|DATABASE_|RATE_LIMIT$|TRUSTED_PROXIES$|ALLOWED_ORIGINS$|INGEST_KEYS$"
+        r"|NO_COLOR$|FORCE_COLOR$"
+    )
     return {key: value for key, value in os.environ.items() if not ours.match(key)} | extra
 
 
 class CollectorProcess:
-    """`levqor-errors collector` as a real process on a free port."""
+    """`levqor-errors collector` as a real process on a free port; `settings` are variables of its environment."""
 
-    def __init__(self, database: Path, *, port: int = 0, secret: str | None = SECRET) -> None:
-        environ = clean_environ(**({"INTERNAL_SECRET": secret} if secret else {}))
+    def __init__(self, database: Path, *, port: int = 0, secret: str | None = SECRET, **settings: str) -> None:
+        environ = clean_environ(**({"INTERNAL_SECRET": secret} if secret else {}), **settings)
         self.database = database
         self.secret = secret
         self.process = subprocess.Popen(
@@ -95,7 +98,15 @@ class CollectorProcess:
 def served(app: ASGIApp, *, lifespan: bool = True, http: Any = "auto") -> Iterator[str]:
     """Serve an application by a real uvicorn on a free port, in a thread; gives its address."""
     config = uvicorn.Config(
-        app, http=http, port=0, log_config=None, access_log=False, ws="none", lifespan="on" if lifespan else "off"
+        app,
+        http=http,
+        port=0,
+        log_config=None,
+        access_log=False,
+        ws="none",
+        lifespan="on" if lifespan else "off",
+        # As `collector/server.py` has it: uvicorn would believe X-Forwarded-For from 127.0.0.1.
+        proxy_headers=False,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

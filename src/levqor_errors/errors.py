@@ -49,6 +49,21 @@ class RequestRefusedError(LevqorError):
         self.status = status
 
 
+class RateLimitedError(LevqorError):
+    """A request over a limit of how much may be sent; the same request passes later.
+
+    Args:
+        limit: which one, by its name in `collector.refusals.Reason`.
+        why: what to tell the sender.
+        retry_after: seconds after which trying again makes sense.
+    """
+
+    def __init__(self, limit: str, why: str, retry_after: int) -> None:
+        super().__init__(why)
+        self.limit = limit
+        self.retry_after = retry_after
+
+
 class StorageError(LevqorError):
     """Base of what goes wrong with the database."""
 

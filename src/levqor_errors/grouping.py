@@ -74,7 +74,7 @@ def group(event: ErrorEvent) -> Group:
 def overflow_group(service: str) -> Group:
     """Where a service's events of new groups go while whoever sends them has opened too many (`limits.NEW_ISSUES`)."""
     parts = ("overflow", service)
-    return Group(_fingerprint(parts), "More kinds of errors than may be told apart in an hour", parts)
+    return Group(_fingerprint(parts), "More new errors than issues may be opened", parts)
 
 
 def _fingerprint(parts: tuple[str, ...]) -> str:

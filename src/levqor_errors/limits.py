@@ -107,3 +107,29 @@ COMMIT_EVENTS: Final = 2_000
 # -- the database -------------------------------------------------------------------------------------------------
 #: The write-ahead log is some megabytes, unless somebody keeps reading an old state of the database.
 WAL_WARN_BYTES: Final = 64 * 1024 * 1024
+
+# -- who may send, and how much (collector/limiter.py); `RATE_LIMIT` is one client's events a second ----------------
+#: A request costs as many events as it has, or one for each of these bytes: a maximal event is not one small one.
+EVENT_BYTES: Final = 8_192
+#: So many seconds of its rate one may send at once: at 200 events a second, 20,000.
+BURST_SECONDS: Final = 100
+#: Rates of one service and of all senders together, as multiples of one client's.
+SERVICE_SHARE: Final = 5
+TOTAL_SHARE: Final = 20
+#: Clients remembered, by address, or network for IPv6.
+CLIENTS: Final = 10_000
+#: New names of services an hour. Every statistic has a row an hour for each name, for good.
+NEW_SERVICES_CLIENT: Final = 100
+NEW_SERVICES: Final = 1_000
+SERVICES: Final = 10_000
+#: New issues an hour; further new errors go into one issue a service.
+NEW_ISSUES_CLIENT: Final = 500
+NEW_ISSUES: Final = 5_000
+#: Groups remembered to have an issue already.
+SEEN_GROUPS: Final = 20_000
+#: A client that was told to wait and does not: bodies past these sizes as sent are refused unread. gzip inflates up to
+#: a thousand times.
+UNREAD_BYTES: Final = 64 * 1024
+UNREAD_GZIP_BYTES: Final = 4 * 1024
+#: Entries of X-Forwarded-For that are looked at, from the right. Real chains have one to four proxies.
+PROXY_HOPS: Final = 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
@@ -13,6 +14,7 @@ from ..errors import (
     InvalidEventError,
     LevqorError,
     OverloadedError,
+    RateLimitedError,
     RequestRefusedError,
     StorageUnavailableError,
 )
@@ -41,6 +43,8 @@ def error_status(error: LevqorError) -> tuple[int, int | None]:
             return error.status, None
         case InvalidEventError() | EventUnstorableError():
             return 400, None
+        case RateLimitedError():
+            return 429, error.retry_after
         case OverloadedError() | StorageUnavailableError():
             return 503, error.retry_after
     return 500, None
@@ -55,7 +59,13 @@ def error_response(error: LevqorError) -> JsonResponse:
     return JsonResponse({"ok": False, "error": str(error)}, status, headers)
 
 
-async def send_json(send: Send, status: int, content: Any, retry_after: int | None = None) -> None:
+async def send_json(
+    send: Send,
+    status: int,
+    content: Any,
+    retry_after: int | None = None,
+    more_headers: Sequence[tuple[bytes, bytes]] = (),
+) -> None:
     """Answer with JSON from a bare ASGI endpoint: the same headers as `JsonResponse`, without its cost."""
     body = orjson.dumps(content)
     headers = [
@@ -63,6 +73,7 @@ async def send_json(send: Send, status: int, content: Any, retry_after: int | No
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
+        *more_headers,
     ]
     if status in _FIELDS:
         name, value = _FIELDS[status]
@@ -71,3 +82,9 @@ async def send_json(send: Send, status: int, content: Any, retry_after: int | No
         headers.append((b"retry-after", str(retry_after).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def send_empty(send: Send, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """Answer a 204 from a bare ASGI endpoint."""
+    await send({"type": "http.response.start", "status": 204, "headers": list(headers)})
+    await send({"type": "http.response.body", "body": b""})

@@ -13,6 +13,7 @@ from typing import Any, Final
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route, Router
@@ -25,16 +26,20 @@ from ..storage import Storage, open_storage
 from .answers import JsonResponse, error_response
 from .auth import Auth, OwnerOnly
 from .connections import Connections
+from .cors import Cors
 from .dashboard import Dashboard
 from .facts import FactsReader
 from .health import Health
 from .ingest import Ingest
 from .janitor import Janitor
+from .keys import ANY, Keys
+from .limiter import Limiter
 from .login import Login
 from .logs import hide
 from .metrics import Metrics
 from .openapi import openapi_json
 from .pages import HERE
+from .proxies import Proxies, TrustProxies
 from .queries import Queries
 from .refusals import Refusals
 from .secret import owner_secret
@@ -60,6 +65,13 @@ class Collector:
         )
         #: Counted by our own server (`server.serve`); in somebody else's, none are.
         self.connections = Connections()
+        limiter = None
+        if settings.rate_limit is not None:
+            named = set(settings.ingest_keys.values()) - {ANY}
+            limiter = Limiter(settings.rate_limit, named.union(storage.services()))
+        self.ingest = Ingest(
+            self.writer, self.refusals, limiter, Keys(settings.ingest_keys), Cors(settings.allowed_origins)
+        )
 
     def close(self) -> None:
         """Take no more, and close the database. What is not committed by then is not answered with a 2xx either."""
@@ -117,9 +129,11 @@ def create_app(settings: CollectorSettings | None = None) -> Starlette:
         await run_in_threadpool(collector.close)
 
     app = CollectorApp(
-        Ingest(collector.writer),
+        collector.ingest,
         routes=_public(collector),
         exception_handlers={LevqorError: _our_error, HTTPException: _http_error, Exception: _internal_error},
+        # Only where proxies are trusted: without them no header is even looked at.
+        middleware=[Middleware(TrustProxies, Proxies(settings.trusted_proxies))] if settings.trusted_proxies else [],
         lifespan=lifespan,
     )
     # What no public route takes. As the default, and not as a route: no path, however odd, can pass it by.
@@ -133,7 +147,7 @@ def create_app(settings: CollectorSettings | None = None) -> Starlette:
 def _public(collector: Collector) -> list[BaseRoute]:
     login = Login(collector.auth)
     return [
-        Route(INGEST_PATH, Ingest(collector.writer), methods=["POST"]),
+        Route(INGEST_PATH, collector.ingest, methods=["POST", "OPTIONS"]),
         Route("/healthz", Health(collector.facts, collector.writer).get),
         Route("/metrics", Metrics(collector.facts, collector.writer, collector.refusals).get),
         Route("/api/openapi.json", openapi_json),

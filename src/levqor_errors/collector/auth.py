@@ -161,7 +161,8 @@ def to_login(request: Request) -> Response:
 
 
 def client_address(request: Request) -> str:
-    """The address that the connection comes from. No header is believed."""
+    """The address that the request comes from; behind trusted proxies, `proxies.py` has put the client's there. No
+    header is believed here."""
     return request.client.host if request.client else ""
 
 

@@ -5,9 +5,13 @@ sqlite.py              SQLite: the protocol's methods, health
 sqlite_open.py         SQLite: opening a file, or refusing it
 sqlite_connections.py  SQLite: connections, transactions, what errors mean
 sqlite_schema.py       SQLite: the tables, as migrations
+sqlite_process.py      SQLite: the process that writes events, as the collector sees it
+sqlite_child.py        SQLite: that process
 sqlite_write.py        SQLite: a batch of events in one transaction
 sqlite_read.py         SQLite: pages, single events, statistics
+sqlite_services.py     SQLite: the names of services
 sqlite_upkeep.py       SQLite: deleting what is old or too much, giving space back
+turns.py               whose turn it is to write
 """
 
 from __future__ import annotations

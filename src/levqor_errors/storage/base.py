@@ -20,7 +20,7 @@ class NewEvent(NamedTuple):
 
     event: ErrorEvent
     group: Group
-    #: Whether it may open an issue. If not, and its issue is not there yet, it goes into the overflow of its service.
+    #: Whether it may open an issue of its own. If not, and its group is new, it goes to its service's overflow issue.
     may_open: bool = True
 
 
@@ -31,7 +31,7 @@ class StoredEvent(NamedTuple):
     event_id: str
     #: It was there already: a retry of a sender that missed our answer.
     duplicate: bool
-    #: It is the first of its issue.
+    #: It opened its issue. Never so for a service's overflow issue.
     new_issue: bool = False
 
 
@@ -111,6 +111,10 @@ class Storage(Protocol):
 
         With what was refused in those hours, by reason, of all senders: a refused event was not looked into.
         """
+        ...
+
+    def services(self) -> list[str]:
+        """Names of services that were ever counted, at most `limits.SERVICES` of them."""
         ...
 
     def health(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from sqlite_utils import Database
 
 from .. import limits
 from ..errors import EventUnstorableError, StorageUnavailableError
-from . import sqlite_read, sqlite_upkeep, sqlite_write
+from . import sqlite_read, sqlite_services, sqlite_upkeep, sqlite_write
 from .base import Filters, NewEvent, Page, Size, StoredEvent, Thinned
 from .driver import sqlite3
 from .sqlite_connections import Connections, QuotaError
@@ -101,6 +101,10 @@ class SqliteStorage:
     def stats(self, filters: Filters) -> dict[str, Any]:
         with self._reader() as db:
             return sqlite_read.stats(db, filters)
+
+    def services(self) -> list[str]:
+        with self._reader() as db:
+            return sqlite_services.known(db)
 
     def health(self) -> dict[str, Any]:
         unsent = 0

@@ -205,10 +205,10 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Written
         known.events[row.event_id] = next_id
         fingerprint, title, parts = row.fingerprint, row.title, row.grouping
         issue_id = known.issues.get(fingerprint)
+        opened = issue_id is None and row.may_open
         if issue_id is None and not row.may_open:
             fingerprint, title, parts = overflow_group(row.service)
             issue_id = known.issues.get(fingerprint)
-        opened = issue_id is None
         if issue_id is None:
             issue_id = known.issues[fingerprint] = next_issue
             next_issue += 1
