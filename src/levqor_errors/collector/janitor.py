@@ -26,13 +26,14 @@ TICK_SECONDS: Final = 2.0
 PRUNE_SECONDS: Final = 60.0
 #: After failures the next look comes later and later, up to this.
 _BACKOFF_SECONDS: Final = 60.0
-#: The least pause between two steps; after a long one the pause is as long as the step.
-_PAUSE_SECONDS: Final = 0.01
+#: Between two steps: as long as the step took, within these.
+_LEAST_PAUSE_SECONDS: Final = 0.01
+_MOST_PAUSE_SECONDS: Final = 0.05
 #: The most that one step deletes. Each step also ends after some milliseconds by itself.
 _STEP_EVENTS: Final = 500
 #: Thinning begins when the database is this full, and ends when it is this full again.
-_THIN_ABOVE: Final = 0.95
-_THIN_TO: Final = 0.90
+_THIN_ABOVE: Final = 0.90
+_THIN_TO: Final = 0.85
 #: However much a single commit needs, not more than half of the events go for it.
 _THIN_LEAST: Final = 0.5
 _CLOSE_SECONDS: Final = 5.0
@@ -178,11 +179,12 @@ class Janitor:
                 break
 
     def _turns(self) -> Iterator[None]:
-        """Until the end, with a pause after each step that leaves at least half of the time to the events."""
+        """Until the end, with a pause after each step that leaves about half of the time to the events."""
         while not self._stopping.is_set():
             started = time.monotonic()
             yield
-            self._stopping.wait(max(_PAUSE_SECONDS, time.monotonic() - started))
+            took = time.monotonic() - started
+            self._stopping.wait(min(max(took, _LEAST_PAUSE_SECONDS), _MOST_PAUSE_SECONDS))
 
 
 def _now() -> datetime:

@@ -44,8 +44,8 @@ class SqliteStorage:
 
     Args:
         path: the file; made, with mode 0600, if it is not there.
-        max_bytes: how large the file may grow (a file that is larger already does not grow); its log beside it is at
-            most a tenth of that and one commit.
+        max_bytes: how large the file may grow (one that is larger already does not grow). Its log beside it has room in
+            this, but for moments, when it may be a tenth of it and one commit.
         min_free_bytes: with less than this free on the disk no event is taken.
         busy_seconds: how long a write waits for another process's lock.
         read_seconds: how long a read may take.
@@ -240,7 +240,13 @@ class SqliteStorage:
         if self._max_bytes is None:
             self._space_until = now + _SPACE_SECONDS
             return
-        most = max(self._max_bytes // 10, self._connections.wal_kept)
+        # A write that finds the end of the quota has done its work for nothing; the next ones are spared it.
+        tenth = self._max_bytes // 10
+        if self._wanted:
+            live = (await asyncio.to_thread(self.size)).live
+            if live + min(self._wanted, tenth) > self._max_bytes - self._connections.wal_kept:
+                raise QuotaError
+        most = max(tenth, self._connections.wal_kept)
         # Readers of the collector's own are gone in a moment.
         if (
             self._connections.wal_bytes() > most

@@ -96,7 +96,7 @@ class Connections:
 
     Args:
         path: the file; made if it is not there.
-        max_bytes: how large it may grow; one that is larger already does not grow.
+        max_bytes: how large it may grow, with the log as far as that is kept; one that is larger does not grow.
         busy_seconds: how long a write waits for another process's lock.
 
     Raises:
@@ -116,7 +116,7 @@ class Connections:
         self.wal_kept = min(_WAL_KEPT_BYTES, max_bytes // 20) if max_bytes is not None else _WAL_KEPT_BYTES
         self._writer = open_database(path)
         self.page_bytes: int = self._writer.execute("PRAGMA page_size").fetchone()[0]
-        self._page_limit = max_bytes // self.page_bytes if max_bytes is not None else None
+        self._page_limit = (max_bytes - self.wal_kept) // self.page_bytes if max_bytes is not None else None
         checkpoint_pages = max(1, min(_CHECKPOINT_PAGES, self.wal_kept // self.page_bytes))
         self._writer.execute(f"PRAGMA journal_size_limit = {self.wal_kept}")
         self._writer.execute(f"PRAGMA wal_autocheckpoint = {checkpoint_pages}")
