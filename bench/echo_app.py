@@ -1,6 +1,6 @@
 """The limit of the framework: a Starlette route that decodes JSON and answers with it, under the collector's own server.
 
-    python bench/echo_app.py            prints its port
+python bench/echo_app.py            prints its port
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Events to measure with: as our clients send them, many kinds, sizes and services, none like another.
 
-    python bench/events.py LUA_FILE       writes a wrk script that posts them one by one
+python bench/events.py LUA_FILE       writes a wrk script that posts them one by one
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SERVICES = ("shop", "mail", "search", "billing", "web")
 
 def make_event(number: int, *, event_id: str | None = None) -> dict[str, Any]:
     """The `number`th event; those 400 apart are of one issue, with other ids and values in them."""
-    chance = random.Random(number % KINDS)  # noqa: S311
+    chance = random.Random(number % KINDS)
     verb, noun = chance.choice(_VERBS), chance.choice(_NOUNS)
     frontend = chance.random() < 0.4
     module = f"app.{chance.choice(_NOUNS)}s.{chance.choice(_VERBS)}"
