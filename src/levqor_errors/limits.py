@@ -54,7 +54,7 @@ GZIP_MEMBERS: Final = 100
 #: holds back large bodies leaves room for ordinary events.
 BODIES_BYTES: Final = 64 * 1024 * 1024
 BODY_FREE_BYTES: Final = 16 * 1024
-#: What a decoded value takes beside its text; measured, orjson's objects of one key take the most.
+#: About what a decoded value takes beside its text: measured 30 for a number, 117 for an object of one key.
 VALUE_BYTES: Final = 100
 
 # -- a connection (collector/connections.py, protocol.py); in seconds of a sweep, so up to one late --------------------

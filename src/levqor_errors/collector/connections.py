@@ -126,7 +126,7 @@ class Connections:
         """
         if not self._sweeping:
             self._sweeping = True
-            asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
+            asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep_on)
         if len(self._open) >= self.most and not self._make_room():
             self.count("refused")
             return False
@@ -220,7 +220,8 @@ class Connections:
         while len(self._by_size) > 1 and not self._by_size[-1]:
             self._by_size.pop()
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
+        """Look at them all: another second is over."""
         self.clock += 1
         slow: deque[Connection] = deque()
         for connection in [*self._open, *self._leaving]:
@@ -232,9 +233,12 @@ class Connections:
                 # The deadlines of all others hang on this loop.
                 logger.exception("a connection could not be ended")
         self._slow = slow
+
+    def _sweep_on(self) -> None:
+        self.sweep()
         self._sweeping = bool(self._open or self._leaving)
         if self._sweeping:
-            asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
+            asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep_on)
 
 
 def network_of(host: str) -> str:
