@@ -179,6 +179,7 @@ class Writer:
 
     def _note_commit(self, events: Sequence[NewEvent], results: Sequence[WriteResult], began: float) -> None:
         now = time.monotonic()
+        self._oldest = None
         self._commits += 1
         self._commit_seconds += now - began
         for new, result in zip(events, results, strict=False):
@@ -192,6 +193,7 @@ class Writer:
 
     def _note_failure(self, jobs: Sequence[_Job], error: Exception, why: str) -> None:
         now = time.monotonic()
+        self._oldest = None
         outage = self._outage or Outage(instants.to_text(datetime.now(timezone.utc)), now, now, why, 0)
         self._outage = outage._replace(last=now, why=why, requests=outage.requests + len(jobs))
         # Once, and not with every batch: a full disk must not be filled with lines about it.
@@ -209,7 +211,6 @@ class Writer:
     def _take(self) -> list[_Job]:
         """Wait for jobs and take as many as fit one commit; none means that the writer is to stop."""
         with self._changed:
-            self._oldest = None
             while not self._jobs and not self._closed:
                 self._changed.wait()
             if self._jobs:
