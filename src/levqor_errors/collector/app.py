@@ -149,7 +149,7 @@ def _public(collector: Collector) -> list[BaseRoute]:
     return [
         Route(INGEST_PATH, collector.ingest, methods=["POST", "OPTIONS"]),
         Route("/healthz", Health(collector.facts, collector.writer).get),
-        Route("/metrics", Metrics(collector.facts, collector.writer, collector.refusals).get),
+        Route("/metrics", Metrics(collector.facts, collector.writer, collector.refusals, collector.connections).get),
         Route("/api/openapi.json", openapi_json),
         Route("/login", login.form, methods=["GET"]),
         Route("/login", login.submit, methods=["POST"]),

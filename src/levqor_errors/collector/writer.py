@@ -181,7 +181,6 @@ class Writer:
             jobs = _take(queue)
             task = asyncio.get_running_loop().create_task(self._commit(queue, jobs))
             queue.commits[task] = _Commit(jobs[0].at, sum(len(job.events) for job in jobs))
-            task.add_done_callback(queue.commits.pop)
             task.add_done_callback(lambda _: self._send(queue))
 
     def _may_send(self, queue: _Queue) -> bool:
@@ -194,7 +193,7 @@ class Writer:
         events = [event for job in jobs for event in job.events]
         began = time.monotonic()
         try:
-            results = await self._storage.write(events)
+            results = await self._write(queue, events)
         except StorageUnavailableError as error:
             # Those who came meanwhile would each wait as long again for the same answer.
             jobs += _take_all(queue)
@@ -211,6 +210,15 @@ class Writer:
         else:
             self._note_commit(events, results, began)
             _answer(jobs, results)
+
+    async def _write(self, queue: _Queue, events: Sequence[NewEvent]) -> list[WriteResult]:
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            return await self._storage.write(events)
+        finally:
+            # Before the answers go out, as below.
+            del queue.commits[task]
 
     # Both run before the answers go out: who has his answer finds it in the numbers.
 
