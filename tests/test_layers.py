@@ -39,7 +39,7 @@ DOORS: dict[str, frozenset[str]] = {
 THIRD_PARTY: dict[str, frozenset[str]] = {
     "": frozenset({"platformdirs"}),
     "client": frozenset({"httpx"}),
-    "storage": frozenset({"orjson", "psycopg", "psycopg_pool", "sqlite_utils"}),
+    "storage": frozenset({"orjson", "psycopg", "psycopg_pool", "pysqlite3", "sqlite_utils"}),
 }
 HEAVY = (
     "anyio", "asyncio", "certifi", "celery", "django", "fastapi", "flask", "h11", "httpcore", "httptools", "httpx",

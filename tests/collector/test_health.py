@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -17,9 +18,10 @@ from levqor_errors import instants
 from levqor_errors.collector import app, create_app, health
 from levqor_errors.collector.app import Collector
 from levqor_errors.collector.facts import KEEP_SECONDS
+from levqor_errors.collector.writer import WriteResult
 from levqor_errors.config import CollectorSettings
 from levqor_errors.errors import StorageUnavailableError
-from levqor_errors.storage import driver, sqlite
+from levqor_errors.storage import NewEvent, Storage, driver, sqlite
 from support import SECRET, served, wait_until
 
 LOG = "/api/errors/log"
@@ -71,6 +73,22 @@ def locked(database: Path) -> Any:
     connection = driver.sqlite3.connect(str(database), isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     return connection
+
+
+class WriteGate:
+    """Holds writes up until it is opened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, storage: Storage) -> None:
+        self.opened = threading.Event()
+        self.calls = 0
+        real = storage.write
+
+        async def held(batch: Sequence[NewEvent]) -> list[WriteResult]:
+            self.calls += 1
+            assert await asyncio.to_thread(self.opened.wait, 60)
+            return await real(batch)
+
+        monkeypatch.setattr(storage, "write", held)
 
 
 class Gate:
@@ -143,7 +161,7 @@ def test_one_that_gets_nothing_to_write_is_tried_again(
 
 
 def test_it_says_when_a_commit_hangs(live: Served, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = Gate(monkeypatch, live.collector.storage, "write")
+    gate = WriteGate(monkeypatch, live.collector.storage)
     monkeypatch.setattr(health, "STUCK_SECONDS", 0.05)
     first = pool.submit(live.post)
     wait_until(lambda: gate.calls)
@@ -152,7 +170,7 @@ def test_it_says_when_a_commit_hangs(live: Served, pool: ThreadPoolExecutor, mon
     assert body["why"] == "the database takes too long to write"
     assert body["lag_seconds"] > 0.05
     second = pool.submit(live.post)
-    wait_until(lambda: live.health()[1]["waiting"] == 1)
+    wait_until(lambda: live.health()[1]["waiting"] == 2)
     gate.opened.set()
     assert (first.result(), second.result()) == (201, 201)
     status, body = live.health()

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from levqor_errors import limits
 from levqor_errors.collector import connections as connections_module
-from levqor_errors.collector.connections import Connection, Connections, Deadlines, network_of
+from levqor_errors.collector.connections import Connection, Connections, Deadlines
 from levqor_errors.collector.protocol import BoundedProtocol
 from levqor_errors.collector.server import room
 from support import served, wait_until
@@ -632,22 +632,6 @@ def test_a_pause_of_the_whole_process_is_not_held_against_its_clients(
         answer_of(client)
     # By the clock on the wall it would be a hundred.
     assert server.app.clock_went < 10
-
-
-@pytest.mark.parametrize(
-    ("host", "network"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "20010db800010002"),
-        ("2001:db8:1:2::1", "20010db800010002"),
-        ("fe80::1%eth0", "fe80000000000000"),
-        ("", ""),
-        ("a:b", "a:b"),
-    ],
-)
-def test_networks(host: str, network: str) -> None:
-    assert network_of(host) == network
 
 
 def test_room_is_bounded_by_the_files_that_may_be_open() -> None:

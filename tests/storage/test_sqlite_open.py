@@ -22,7 +22,7 @@ from support import clean_environ, rows
 AS_NOBODY = """
 import os, sys
 from levqor_errors.errors import StorageUnusableError
-from levqor_errors.storage import open_storage
+from levqor_errors.storage import open_storage, sqlite
 if os.geteuid() == 0:
     os.seteuid(65534)
 try:

@@ -13,7 +13,6 @@ from typing import Any, Final
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route, Router
@@ -39,7 +38,7 @@ from .logs import hide
 from .metrics import Metrics
 from .openapi import openapi_json
 from .pages import HERE
-from .proxies import Proxies, TrustProxies
+from .proxies import Proxies
 from .queries import Queries
 from .refusals import Refusals
 from .secret import owner_secret
@@ -87,18 +86,23 @@ class CollectorApp(Starlette):
 
     Args:
         ingest: what answers a POST to `INGEST_PATH`. Mounted under another path it is reached through the router.
+        proxies: who is believed when it names another client; `None`: nobody.
         options: as Starlette takes them.
     """
 
-    def __init__(self, ingest: Ingest, **options: Any) -> None:
+    def __init__(self, ingest: Ingest, proxies: Proxies | None, **options: Any) -> None:
         super().__init__(**options)
         self._ingest = ingest
+        self._proxies = proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == INGEST_PATH and scope["method"] == "POST":
-            await self._ingest(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
+        if scope["type"] == "http":
+            if self._proxies is not None:
+                scope = self._proxies.resolve(scope)
+            if scope["path"] == INGEST_PATH and scope["method"] == "POST":
+                await self._ingest(scope, receive, send)
+                return
+        await super().__call__(scope, receive, send)
 
 
 def create_app(settings: CollectorSettings | None = None) -> Starlette:
@@ -130,10 +134,10 @@ def create_app(settings: CollectorSettings | None = None) -> Starlette:
 
     app = CollectorApp(
         collector.ingest,
+        # Where no proxy is trusted, no header is even looked at.
+        Proxies(settings.trusted_proxies) if settings.trusted_proxies else None,
         routes=_public(collector),
         exception_handlers={LevqorError: _our_error, HTTPException: _http_error, Exception: _internal_error},
-        # Only where proxies are trusted: without them no header is even looked at.
-        middleware=[Middleware(TrustProxies, Proxies(settings.trusted_proxies))] if settings.trusted_proxies else [],
         lifespan=lifespan,
     )
     # What no public route takes. As the default, and not as a route: no path, however odd, can pass it by.

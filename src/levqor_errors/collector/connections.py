@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections import OrderedDict, deque
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from .. import limits
+from .proxies import network_of
 
 logger = logging.getLogger("levqor_errors.collector")
 
@@ -239,15 +239,3 @@ class Connections:
         self._sweeping = bool(self._open or self._leaving)
         if self._sweeping:
             asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep_on)
-
-
-def network_of(host: str) -> str:
-    """Whose address it is: an IPv6 host owns at least a /64 and can change its address at will within it."""
-    if ":" not in host:
-        return host
-    if host.startswith("::ffff:") and "." in host:
-        return host.removeprefix("::ffff:")
-    try:
-        return socket.inet_pton(socket.AF_INET6, host.partition("%")[0])[:8].hex()
-    except OSError:
-        return host

@@ -7,6 +7,7 @@ What is not taken is counted, exactly, in `refusals.py`. A bare ASGI endpoint, s
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from collections.abc import Mapping, Set
@@ -37,6 +38,8 @@ from .limiter import Limiter
 from .proxies import client_of
 from .refusals import Reason, Refusals
 from .writer import Writer, WriteResult
+
+logger = logging.getLogger("levqor_errors.collector")
 
 _TURN: Final = 50
 
@@ -84,6 +87,13 @@ class Ingest:
             status, retry_after = error_status(error)
             answer = {"ok": False, "error": str(error)}
             await send_json(send, status, answer, retry_after, self._cors.headers(origin))
+        except Exception:
+            # Nothing of Starlette is around this to answer in its place.
+            logger.exception("a request was not dealt with")
+            await send_json(
+                send, 500, {"ok": False, "error": "internal error; the collector's log has the details"}, None,
+                self._cors.headers(origin),
+            )  # fmt: skip
         else:
             await send_json(send, status, answer, None, self._cors.headers(origin))
 

@@ -139,20 +139,19 @@ _STATS: Final = _object(
     },
     bucket={"enum": ["hour", "day"], "description": "What a point of the series is the sum of."},
     series={"type": "array", "items": _object(start=TIME, **dict.fromkeys(SEVERITIES, COUNT))},
+    refused={
+        "type": "object",
+        "description": "What was not taken in the hours that the range touches, of all senders, by the reason.",
+        "propertyNames": {"enum": [reason.value for reason in Reason]},
+        "additionalProperties": _object(requests=COUNT, events=COUNT),
+    },
 )
-# Not required, until the statistics have it.
-_STATS["properties"]["refused"] = {
-    "type": "object",
-    "description": "What was not taken, by the reason.",
-    "propertyNames": {"enum": [reason.value for reason in Reason]},
-    "additionalProperties": _object(requests=COUNT, events=COUNT),
-}
 
 #: What the database tells is null while it does not answer.
 _HEALTH: Final = _object(
     ok={"type": "boolean"},
     why={"type": ["string", "null"], "description": "What is wrong; null while nothing is."},
-    waiting={**COUNT, "description": "Events queued and not yet committed."},
+    waiting={**COUNT, "description": "Events not yet committed."},
     lag_seconds={"type": "number", "minimum": 0, "description": "How long the oldest of them has waited."},
     failing_since={**nullable(TIME), "description": "The first failed write since one that worked."},
     database={"type": ["string", "null"], "description": "Its kind and version."},

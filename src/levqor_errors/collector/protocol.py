@@ -43,17 +43,41 @@ class _RefusedError(Exception):
 
 
 class _Transport:
-    """What uvicorn gets to see of a transport: the same functions, but `close` is the protocol's own."""
+    """What uvicorn gets to see of a transport: the same functions, but `close` is the protocol's own, and the head of
+    an answer goes out together with its body. uvicorn writes one after the other, and a system call costs as much as
+    parsing a request."""
 
-    __slots__ = ("close", "get_extra_info", "is_closing", "pause_reading", "resume_reading", "write")
+    __slots__ = ("_head", "_loop", "_write", "close", "get_extra_info", "is_closing", "pause_reading",
+                 "resume_reading", "write")  # fmt: skip
 
-    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, close: Callable[[], None]
+    ) -> None:
+        self._head = b""
+        self._loop = loop
+        self._write = transport.write
         self.close = close
         self.get_extra_info = transport.get_extra_info
         self.is_closing = transport.is_closing
         self.pause_reading = transport.pause_reading
         self.resume_reading = transport.resume_reading
-        self.write: Callable[[bytes], None] = transport.write
+        self.write: Callable[[bytes], None] = self._write_together
+
+    def _write_together(self, data: bytes) -> None:
+        if self._head:
+            data = self._head + data
+            self._head = b""
+        elif data.startswith(b"HTTP/1.1 "):
+            # A stream's first part may be long in coming; then the head goes alone.
+            self._head = data
+            self._loop.call_soon(self.flush)
+            return
+        self._write(data)
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        if self._head:
+            self._write_together(b"")
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -92,7 +116,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._real = transport
-        self._seen = _Transport(transport, self._close)
+        self._seen = _Transport(transport, self.loop, self._close)
         super().connection_made(cast("asyncio.Transport", self._seen))
         self._since = self._all.clock
         if not self._all.admit(self):
@@ -140,6 +164,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._phase = _CLOSING
         self._since = self._all.clock
         self._all.work(self)
+        self._seen.flush()
         self._unwritten = self._real.get_write_buffer_size()
         self._seen.write = _to_nowhere
         if writing and self._real.can_write_eof():
@@ -153,6 +178,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._phase = _CLOSING
         self._since = self._all.clock
         self._all.work(self)
+        self._seen.flush()
         self._seen.write = _to_nowhere
         self._real.close()
 
@@ -334,6 +360,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if status == 503:
             fields.append((b"retry-after", b"%d" % limits.RETRY_SECONDS))
         lines = b"".join(b"%b: %b\r\n" % field for field in fields)
+        self._seen.flush()
         self._real.write(b"%b%b\r\n%b" % (STATUS_LINE[status], lines, body))
 
     # -- asked by `Connections` -------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 from .. import limits
 
@@ -81,22 +81,6 @@ class Proxies:
         found = _WITH_PORT.fullmatch(entry)
         address = _address(found[1] or found[2] if found else entry)
         return None if address is None else _Hop(str(address), any(address in network for network in self._trusted))
-
-
-class TrustProxies:
-    """Middleware around the whole application: behind it nothing needs to know of proxies.
-
-    Args:
-        app: what is behind it.
-        proxies: who is believed.
-    """
-
-    def __init__(self, app: ASGIApp, proxies: Proxies) -> None:
-        self._app = app
-        self._proxies = proxies
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(self._proxies.resolve(scope) if scope["type"] == "http" else scope, receive, send)
 
 
 def client_of(scope: Scope) -> str:

@@ -98,8 +98,10 @@ class Writer:
 
     @property
     def waiting(self) -> int:
-        """How many events are queued and not yet committed."""
-        return sum(queue.events for queue in self._queues.values())
+        """How many events are not yet committed, queued or in a commit under way."""
+        return sum(
+            queue.events + sum(commit.events for commit in queue.commits.values()) for queue in self._queues.values()
+        )
 
     @property
     def lag(self) -> float:
