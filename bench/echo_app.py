@@ -1,9 +1,11 @@
-"""The limit of the framework: a Starlette route that decodes JSON and answers with it, under the collector's own server.
+"""The limit of the framework: a Starlette route that decodes JSON and answers with it, under the collector's server.
 
 python bench/echo_app.py            prints its port
 """
 
 from __future__ import annotations
+
+from types import SimpleNamespace
 
 import orjson
 from starlette.applications import Starlette
@@ -11,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from levqor_errors.collector.connections import Connections
 from levqor_errors.collector.server import bind, serve
 
 
@@ -22,4 +25,6 @@ async def echo(request: Request) -> Response:
 if __name__ == "__main__":
     listener = bind("127.0.0.1", 0)
     print(listener.getsockname()[1], flush=True)
-    serve(Starlette(routes=[Route("/api/errors/log", echo, methods=["POST"])]), listener)
+    app = Starlette(routes=[Route("/api/errors/log", echo, methods=["POST"])])
+    app.state.collector = SimpleNamespace(connections=Connections())
+    serve(app, listener)

@@ -74,7 +74,7 @@ def normalize(raw: object, *, received_at: datetime, plain: bool = False) -> Err
     Raises:
         InvalidEventError: naming the field and what is allowed.
     """
-    if not isinstance(raw, Mapping):
+    if not isinstance(raw, dict):
         raise InvalidEventError("an event", "must be a JSON object")
     get = raw.get
     message = _text(get("message"), "message", limits.MESSAGE_CHARS, plain)
@@ -186,16 +186,16 @@ def _fingerprint(value: object) -> tuple[str, ...]:
     return tuple(clean_text(part, limits.FINGERPRINT_CHARS) for part in parts)
 
 
-def _context(raw: Mapping[str, object], plain: bool) -> dict[str, Any]:
+def _context(raw: dict[str, object], plain: bool) -> dict[str, Any]:
     given = raw.get("context")
     if given is None:
         given = {}
-    elif not isinstance(given, Mapping):
+    elif not isinstance(given, dict):
         raise InvalidEventError("context", "must be an object")
     if _KNOWN.issuperset(raw):
         return clean_object(given, plain=plain) if given else {}
     extra = given.get("extra")
-    merged = dict(extra) if isinstance(extra, Mapping) else ({} if extra is None else {"extra": extra})
+    merged = dict(extra) if isinstance(extra, dict) else ({} if extra is None else {"extra": extra})
     # In the sender's order; a set's would differ from run to run.
     merged.update((key, value) for key, value in raw.items() if key not in _KNOWN)
     return clean_object({**given, "extra": merged}, plain=plain)

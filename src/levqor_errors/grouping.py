@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -107,7 +106,7 @@ def _variable(present: tuple[bool, ...]) -> re.Pattern[str]:
     )
 
 
-def _exceptions(context: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _exceptions(context: dict[str, Any]) -> list[dict[str, Any]]:
     """The exception chain, the raised one first; empty unless it has the shape that our clients send."""
     chain = context.get("exceptions")
     if not isinstance(chain, list):
@@ -115,16 +114,16 @@ def _exceptions(context: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [
         item
         for item in chain[:_EXCEPTIONS]
-        if isinstance(item, Mapping) and isinstance(item.get("type"), str) and item["type"]
+        if isinstance(item, dict) and isinstance(item.get("type"), str) and item["type"]
     ]
 
 
-def _exception_parts(exceptions: list[Mapping[str, Any]]) -> list[str]:
+def _exception_parts(exceptions: list[dict[str, Any]]) -> list[str]:
     parts: list[str] = []
     for exception in exceptions:
         parts.append(exception["type"])
         frames = exception.get("frames")
-        frames = [frame for frame in frames if isinstance(frame, Mapping)] if isinstance(frames, list) else []
+        frames = [frame for frame in frames if isinstance(frame, dict)] if isinstance(frames, list) else []
         in_app = [frame for frame in frames if frame.get("in_app")] or frames
         parts.extend(
             f"{frame.get('module') or frame.get('file')}:{frame.get('function')}" for frame in in_app[-_FRAMES:]
@@ -136,13 +135,13 @@ def _exception_parts(exceptions: list[Mapping[str, Any]]) -> list[str]:
     return parts
 
 
-def _logged_template(context: Mapping[str, Any]) -> str | None:
+def _logged_template(context: dict[str, Any]) -> str | None:
     """The unformatted message of a logging call: `user %s has no cart`, the same for every user."""
     template = context.get("message_template")
     return template if isinstance(template, str) and template else None
 
 
-def _title(event: ErrorEvent, exceptions: list[Mapping[str, Any]]) -> str:
+def _title(event: ErrorEvent, exceptions: list[dict[str, Any]]) -> str:
     text = event.message
     if exceptions:
         kind, value = exceptions[0]["type"], exceptions[0].get("value")

@@ -86,8 +86,8 @@ class SqliteStorage:
             raise
         self._wanted = 0
         return [
-            EventUnstorableError(one) if isinstance(one, str) else StoredEvent(one.id, row.event_id, *one[1:])
-            for row, one in zip(rows, results, strict=True)
+            EventUnstorableError(one) if isinstance(one, str) else StoredEvent(one.id, new.event.event_id, *one[1:])
+            for new, one in zip(batch, results, strict=True)
         ]
 
     def recent(self, filters: Filters, *, limit: int, before: int | None = None) -> Page:

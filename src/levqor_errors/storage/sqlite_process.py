@@ -11,13 +11,13 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from .driver import sqlite3
 from .sqlite_child import LENGTH
-from .sqlite_write import Row, Written
+from .sqlite_write import Written
 
+_CHUNK_BYTES: Final = 64 * 1024
 #: It ends as soon as its batch is committed; then it is late.
 _END_SECONDS: Final = 30.0
 
@@ -43,15 +43,15 @@ class WriterProcess:
         self._options = options
         self._line: _Line | None = None
 
-    async def write(self, rows: Sequence[Row]) -> list[Written | str]:
-        """Write a batch in one transaction; see `sqlite_write.write_batch`.
+    async def write(self, rows: list[tuple[Any, ...]]) -> list[Written | str]:
+        """Write a batch, made by `sqlite_write.to_row`, in one transaction; see `sqlite_write.write_batch`.
 
         Raises:
             sqlite3.Error: the database's own, with its text. Also when the process was lost on the way, and then nobody
                 knows whether the batch is stored; as after a lost answer, the senders send again, and what is there
                 already is told as such.
         """
-        batch = marshal.dumps([tuple(row) for row in rows])
+        batch = marshal.dumps(rows)
         line = self._line
         # After a fork, the parent's process is the parent's: two that write to it at once would mix.
         if line is None or line.owner != os.getpid():
@@ -94,6 +94,7 @@ class _Line:
         self._socket.setblocking(False)
         self._sending = asyncio.Lock()
         self._receiving = asyncio.Lock()
+        self._received = b""
         with childs:
             self._process = subprocess.Popen(  # noqa: S603 - this interpreter, a path and numbers
                 [sys.executable, "-m", "levqor_errors.storage.sqlite_child", *map(str, options)],
@@ -107,17 +108,15 @@ class _Line:
         async with self._sending:
             await loop.sock_sendall(self._socket, LENGTH.pack(len(batch)) + batch)
         async with self._receiving:
-            (size,) = LENGTH.unpack(await self._receive(loop, LENGTH.size))
-            return await self._receive(loop, size)
-
-    async def _receive(self, loop: asyncio.AbstractEventLoop, size: int) -> bytes:
-        received = b""
-        while len(received) < size:
-            chunk = await loop.sock_recv(self._socket, size - len(received))
-            if not chunk:
-                raise ConnectionResetError("it has ended")
-            received += chunk
-        return received
+            received = self._received
+            while len(received) < LENGTH.size or len(received) < (end := LENGTH.size + LENGTH.unpack_from(received)[0]):
+                chunk = await loop.sock_recv(self._socket, _CHUNK_BYTES)
+                if not chunk:
+                    raise ConnectionResetError("it has ended")
+                received += chunk
+            # The next answer may have begun to arrive.
+            self._received = received[end:]
+            return received[LENGTH.size : end]
 
     def close(self) -> None:
         self._socket.close()

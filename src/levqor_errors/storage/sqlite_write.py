@@ -105,10 +105,10 @@ class Written(NamedTuple):
     new_issue: bool
 
 
-def to_row(new: NewEvent) -> Row:
-    """What is to be written of an event."""
+def to_row(new: NewEvent) -> tuple[Any, ...]:
+    """What is to be written of an event: the values of a `Row`. As a plain tuple, since `marshal` takes no other."""
     event = new.event
-    return Row(
+    return (
         event.created_at, event.source.value, event.service, event.path_or_screen, event.user_email,
         event.severity.value, event.message, event.stack, event.event_id, event.received_at, event.environment,
         event.release, event.context, *new.group, event.sender_id, new.may_open,
