@@ -1,13 +1,10 @@
-"""Events to measure with: as our clients send them, many kinds, sizes and services, none like another.
-
-python bench/events.py LUA_FILE       writes a wrk script that posts them one by one
-"""
+"""Events to measure with: as our clients send them, many kinds, sizes and services, none like another. And scripts for
+wrk that post them."""
 
 from __future__ import annotations
 
 import json
 import random
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +22,8 @@ def make_event(number: int, *, event_id: str | None = None) -> dict[str, Any]:
     module = f"app.{chance.choice(_NOUNS)}s.{chance.choice(_VERBS)}"
     frames = [
         {"file": f"/srv/app/{module.replace('.', '/')}.py", "module": module, "function": f"{verb}_{noun}_{level}",
-         "line": chance.randrange(10, 900), "in_app": level > 1, "code": f"    {noun} = {verb}({noun}_id, retry={level})"}
+         "line": chance.randrange(10, 900), "in_app": level > 1,
+         "code": f"    {noun} = {verb}({noun}_id, retry={level})"}
         for level in range(chance.randrange(2, 7))
     ]  # fmt: skip
     stack = "\n".join(f'  File "{frame["file"]}", line {frame["line"]}, in {frame["function"]}' for frame in frames)
@@ -50,40 +48,62 @@ def make_event(number: int, *, event_id: str | None = None) -> dict[str, Any]:
     return event
 
 
-def write_lua(path: Path, *, count: int = 2_000) -> None:
-    """A wrk script: `count` different bodies in turn, each request with an event_id that was never sent before."""
-    mark = "00000000-0000-7000-8000-000000000000"
-    bodies = [json.dumps(make_event(number, event_id=mark), separators=(",", ":")) for number in range(count)]
-    lines = "\n".join(f"  [=[{body}]=]," for body in bodies)
-    path.write_text(
-        f"""local bodies = {{
-{lines}
-}}
-local heads, tails = {{}}, {{}}
-for i, body in ipairs(bodies) do
-  local at = body:find("{mark}", 1, true)
-  heads[i], tails[i] = body:sub(1, at - 1), body:sub(at + 36)
-end
--- Of this run and thread: the same counter begins anew in each.
-local run, thread, n = os.time() % 0xffffffff, 0, 0
-function setup(t) thread = thread + 1; t:set("me", thread) end
-local headers = {{["Content-Type"] = "application/json"}}
-function request()
+MARK = "00000000-0000-7000-8000-000000000000"
+
+#: wrk runs it for each request; `body()` is put in front. Ids are of this run, so that none was ever sent before.
+_LUA = """
+local run, n = os.time() % 0xffffffff, 0
+function next_id()
   n = n + 1
-  local i = n % {count} + 1
-  local id = string.format("%08x-%04x-7%03x-8%03x-%012x", run, n % 0x10000, me % 0x1000, 0, n)
-  return wrk.format("POST", nil, headers, heads[i] .. id .. tails[i])
+  return string.format("%08x-%04x-7000-8000-%012x", run, math.random(0, 0xffff), n)
 end
--- wrk's own count of answers that are neither 2xx nor 3xx is by request; this makes them loud.
+math.randomseed(os.time() + os.clock() * 1e6)
+function request() return wrk.format("POST", nil, headers, body()) end
 function done(summary, latency, requests)
+  local errors = summary.errors
   io.write(string.format(
-    '{{"requests": %d, "seconds": %f, "bad": %d, "p50": %f, "p99": %f}}\\n', summary.requests,
-    summary.duration / 1e6, summary.errors.status + summary.errors.connect + summary.errors.read
-    + summary.errors.write + summary.errors.timeout, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
+    '{"requests": %d, "seconds": %f, "bad": %d, "p50": %f, "p99": %f}\\n', summary.requests, summary.duration / 1e6,
+    errors.status + errors.connect + errors.read + errors.write + errors.timeout,
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
 end
 """
+
+
+def write_lua(path: Path, *, count: int = 2_000) -> None:
+    """A wrk script: single events, `count` different ones in turn, each time with an event_id of its own."""
+    path.write_text(
+        f"""{_halves(count)}
+headers = {{["Content-Type"] = "application/json"}}
+local turn = 0
+function body()
+  turn = turn % {count} + 1
+  return heads[turn] .. next_id() .. tails[turn]
+end
+{_LUA}"""
     )
 
 
-if __name__ == "__main__":
-    write_lua(Path(sys.argv[1]))
+def write_batch_lua(path: Path, batch: int, *, count: int = 2_000) -> None:
+    """The same, so many events a request, as NDJSON."""
+    path.write_text(
+        f"""{_halves(count)}
+headers = {{["Content-Type"] = "application/x-ndjson"}}
+local turn = 0
+function body()
+  local lines = {{}}
+  for i = 1, {batch} do
+    turn = turn % {count} + 1
+    lines[i] = heads[turn] .. next_id() .. tails[turn]
+  end
+  return table.concat(lines, "\\n")
+end
+{_LUA}"""
+    )
+
+
+def _halves(count: int) -> str:
+    events = [json.dumps(make_event(number, event_id=MARK), separators=(",", ":")) for number in range(count)]
+    halves = [event.partition(MARK) for event in events]
+    heads = "\n".join(f"  [=[{head}]=]," for head, _, _ in halves)
+    tails = "\n".join(f"  [=[{tail}]=]," for _, _, tail in halves)
+    return f"local heads = {{\n{heads}\n}}\nlocal tails = {{\n{tails}\n}}"

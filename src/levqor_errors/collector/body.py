@@ -137,11 +137,16 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, bodies: Bo
     length = headers.get(b"content-length", b"")
     if length.isdigit() and (len(length) > 20 or int(length) > limits.BODY_BYTES):
         raise _too_large()
+    message = await receive()
+    if not encoding.endswith(b"gzip") and not message.get("more_body") and "body" in message:
+        body: bytes = message["body"]
+        if len(body) <= limits.BODY_FREE_BYTES:
+            # Nearly all are so, and count for nothing.
+            return body
     hold = bodies.hold()
     chunks: list[bytes] = []
     size = 0
     while True:
-        message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         chunk = message.get("body", b"")
@@ -152,6 +157,7 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, bodies: Bo
         chunks.append(chunk)
         if not message.get("more_body", False):
             break
+        message = await receive()
     body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
     if encoding in (b"gzip", b"x-gzip"):
         body = await _inflate(body, hold)

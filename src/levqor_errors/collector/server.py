@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import logging
 import logging.config
 import signal
@@ -23,6 +24,8 @@ try:
 except ImportError:  # Windows has no such limits.
     resource = None  # type: ignore[assignment]
 
+#: The garbage collector looks at the youngest objects when there are so many more.
+_GC_OBJECTS: Final = 20_000
 #: After SIGTERM, requests under way have this long; their events are committed or their senders told to come again.
 DRAIN_SECONDS: Final = 10
 #: Connections that the system may accept ahead of us.
@@ -103,6 +106,11 @@ def serve(app: Starlette, listener: socket.socket, deadlines: Deadlines | None =
     # one that comes before uvicorn listens for signals.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
+    # A batch of events is ten thousand objects that live for milliseconds. With Python's 700 it looks through them over
+    # and over, and through all of the program's own with them: a tenth of the work on a batch.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_OBJECTS, 20, 100)
     try:
         server.run(sockets=[listener])
     finally:

@@ -30,7 +30,7 @@ logger = logging.getLogger("levqor_errors.storage")
 
 READERS: Final = 4
 #: The WAL file is cut back to this after a checkpoint, so that one burst does not keep its disk space for ever.
-_WAL_KEPT_BYTES: Final = 32 * 1024 * 1024
+_WAL_KEPT_BYTES: Final = 16 * 1024 * 1024
 #: From this many pages on, a commit copies the log into the file: each page once, however often it was written. With
 #: SQLite's own 1,000 a commit under load costs a tenth more, with many more the one that copies is late.
 _CHECKPOINT_PAGES: Final = 4_000

@@ -127,9 +127,7 @@ def _check(path: str, db: Database) -> None:
 
 
 def _set_up(path: str, db: Database) -> None:
-    # These two take effect only before the first table is made. Three rows of a common size leave a fifth of a page of
-    # 4 KB empty; the other lets retention give space back later.
-    db.execute("PRAGMA page_size = 8192")
+    # Only takes effect before the first table is made; lets retention give space back later.
     db.execute("PRAGMA auto_vacuum = INCREMENTAL")
     (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":

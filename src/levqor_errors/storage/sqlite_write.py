@@ -88,7 +88,8 @@ class Row(NamedTuple):
     received_at: str
     environment: str | None
     release: str | None
-    context: dict[str, Any]
+    #: JSON.
+    context: str | None
     fingerprint: str
     title: str
     grouping: tuple[str, ...]
@@ -111,7 +112,7 @@ def to_row(new: NewEvent) -> tuple[Any, ...]:
     return (
         event.created_at, event.source.value, event.service, event.path_or_screen, event.user_email,
         event.severity.value, event.message, event.stack, event.event_id, event.received_at, event.environment,
-        event.release, event.context, *new.group, event.sender_id, new.may_open,
+        event.release, _json(event.context) if event.context else None, *new.group, event.sender_id, new.may_open,
     )  # fmt: skip
 
 
@@ -248,8 +249,7 @@ def _insert_events(connection: sqlite3.Connection, fresh: Sequence[_Fresh]) -> N
                 values.append(id_)
                 values += row[:10]
                 values.append(issue_id)
-                values += row[10:12]
-                values.append(_json(row.context) if row.context else None)
+                values += row[10:13]
             connection.execute(_INSERT_EVENTS[rows], values)
             start += rows
 

@@ -1,0 +1,221 @@
+"""What the collector takes, beside the limits of what it is made of, in one run: `make bench-ingest`.
+
+Single events: posted by wrk on 32 connections, beside an application that only echoes, under the same server. Batches
+of 100: beside the same rows inserted into the same tables and indexes without a collector. Rounds in turn, medians.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from events import make_event, write_batch_lua, write_lua
+
+from levqor_errors.ids import uuid7
+from levqor_errors.storage.driver import sqlite3 as driver
+from levqor_errors.storage.sqlite import SqliteStorage
+
+HERE = Path(__file__).parent
+ROUNDS = 5
+SECONDS = 5
+CONNECTIONS = 32
+BATCH = 100
+MILLION = 1_000_000
+
+
+class Load(NamedTuple):
+    """What wrk measured."""
+
+    rate: float
+    p50: float
+    p99: float
+
+
+class Collector:
+    """A collector of its own, as a user starts it, without limits."""
+
+    def __init__(self, directory: Path) -> None:
+        self.database = directory / "levqor.db"
+        environ = {
+            **os.environ, "RATE_LIMIT": "off", "MAX_DATABASE_BYTES": "off", "MIN_FREE_BYTES": "off",
+            "INTERNAL_SECRET": "for-the-benchmark-only",
+        }  # fmt: skip
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "levqor_errors", "collector", "--port", "0", "--database", str(self.database)],
+            stdout=subprocess.PIPE, env=environ, text=True,
+        )  # fmt: skip
+        assert self.process.stdout is not None
+        self.url = self.process.stdout.readline().split()[-1]
+        # The first event starts the process that writes.
+        post(self.url, [make_event(0)])
+
+    def pids(self) -> list[int]:
+        """The collector and its process that writes."""
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [self.process.pid, *map(int, listed)]
+
+    def stored(self) -> int:
+        """How many events are in the database."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
+            (count,) = connection.execute("SELECT SUM(count) FROM event_counts").fetchone()
+        return int(count)
+
+    def close(self) -> None:
+        """End it."""
+        self.process.terminate()
+        self.process.wait(60)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+@contextlib.contextmanager
+def collector() -> Iterator[Collector]:
+    """A collector on an empty database."""
+    with tempfile.TemporaryDirectory() as directory:
+        running = Collector(Path(directory))
+        try:
+            yield running
+        finally:
+            running.close()
+
+
+@contextlib.contextmanager
+def echo() -> Iterator[str]:
+    """The echoing application's address."""
+    with subprocess.Popen([sys.executable, HERE / "echo_app.py"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.kill()
+
+
+def post(url: str, events: list[dict[str, Any]]) -> None:
+    """Post a batch."""
+    request = urllib.request.Request(f"{url}/api/errors/log", json.dumps(events).encode())
+    with urllib.request.urlopen(request) as answer:
+        assert json.load(answer)["accepted"] == len(events)
+
+
+def wrk(script: Path, url: str, seconds: float = SECONDS, connections: int = CONNECTIONS) -> Load:
+    """Post for so long, and see that every request was taken."""
+    done = subprocess.run(
+        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script, f"{url}/api/errors/log"],
+        stdout=subprocess.PIPE, check=True, text=True,
+    )  # fmt: skip
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["bad"] == 0, done.stdout
+    return Load(result["requests"] / result["seconds"], result["p50"], result["p99"])
+
+
+def raw_inserts(count: int = 20_000) -> float:
+    """Events a second into SQLite alone: our tables and indexes, full-text too, FULL durability, 100 rows a commit."""
+    rows = [
+        (
+            number + 1, "2026-11-24T03:00:00.000Z", event["source"], event["service"], event["path_or_screen"],
+            event["user_email"], event["severity"], event["message"], event["stack"], uuid7(),
+            "2026-11-24T03:00:00.000Z", number % 400 + 1, event["environment"], event["release"],
+            json.dumps(event["context"], separators=(",", ":")) if "context" in event else None,
+        )
+        for number, event in ((number, make_event(number)) for number in range(count))
+    ]  # fmt: skip
+    with tempfile.TemporaryDirectory() as directory:
+        path = f"{directory}/levqor.db"
+        SqliteStorage(path).close()
+        with contextlib.closing(driver.connect(path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA cache_size = -16384")
+            connection.execute("PRAGMA wal_autocheckpoint = 4000")
+            start = time.perf_counter()
+            for first in range(0, count, BATCH):
+                connection.execute("BEGIN IMMEDIATE")
+                insert = f"INSERT INTO error_events VALUES ({', '.join('?' * 15)})"
+                connection.executemany(insert, rows[first : first + BATCH])
+                connection.execute(
+                    "INSERT INTO error_events_fts (rowid, message, stack) "
+                    "SELECT id, message, stack FROM error_events WHERE id > ?",
+                    (first,),
+                )
+                connection.execute("COMMIT")
+            return count / (time.perf_counter() - start)
+
+
+def memory(pids: list[int]) -> float:
+    """MiB that processes have had at most, together."""
+    total = 0
+    for pid in pids:
+        status = Path(f"/proc/{pid}/status").read_text()
+        total += int(status.partition("VmHWM:")[2].split()[0])
+    return total / 1024
+
+
+def single_events(directory: Path) -> None:
+    """Single events beside echoes."""
+    script = directory / "single.lua"
+    write_lua(script)
+    with echo() as echo_url, collector() as running:
+        rounds = [(wrk(script, echo_url), wrk(script, running.url)) for _ in range(ROUNDS)]
+    echoed = statistics.median(limit.rate for limit, _ in rounds)
+    taken = statistics.median(ours.rate for _, ours in rounds)
+    ratio = statistics.median(ours.rate / limit.rate for limit, ours in rounds)
+    row(f"single events, {CONNECTIONS} connections", f"{taken:,.0f}/s", f"{echoed:,.0f}/s echoed", ratio, "0.5")
+    p50 = statistics.median(ours.p50 for _, ours in rounds)
+    p99 = statistics.median(ours.p99 for _, ours in rounds)
+    row("p99, beside p50", f"{p99:.1f} ms", f"{p50:.1f} ms", p99 / p50, "under 10")
+
+
+def batches(directory: Path) -> None:
+    """Batches beside plain inserts, then on to a million events."""
+    script = directory / "batch.lua"
+    write_batch_lua(script, BATCH)
+    with collector() as running:
+        rounds = [(raw_inserts(), wrk(script, running.url, connections=8).rate * BATCH) for _ in range(ROUNDS)]
+        inserted = statistics.median(limit for limit, _ in rounds)
+        taken = statistics.median(ours for _, ours in rounds)
+        ratio = statistics.median(ours / limit for limit, ours in rounds)
+        print(
+            f"| batches of {BATCH}, 8 connections | {taken:,.0f}/s | {inserted:,.0f}/s inserted | {ratio:.2f} | 0.4 |"
+        )
+        early = memory(running.pids())
+        while (stored := running.stored()) < MILLION:
+            wrk(script, running.url, seconds=max(2, min(30, int((MILLION - stored) / taken) + 1)), connections=8)
+        late = memory(running.pids())
+        row(f"memory after {stored:,} events", f"{late:.0f} MiB", f"{early:.0f} MiB early", late / early, "150 MiB")
+        events = [make_event(number, event_id=uuid7()) for number in range(2_000)]
+        size = sum(len(json.dumps(event, separators=(",", ":"))) for event in events) / len(events)
+        disk = running.database.stat().st_size / stored
+        print(
+            f"| database bytes an event | {disk:,.0f} | {size:,.0f} as JSON | {disk / size:.2f} | under 2 |", flush=True
+        )
+
+
+def row(name: str, ours: str, limit: str, ratio: float, bar: str) -> None:
+    """A line of the table."""
+    print(f"| {name} | {ours} | {limit} | {ratio:.2f} | {bar} |", flush=True)
+
+
+def main() -> None:
+    """Print the table."""
+    if shutil.which("wrk") is None:
+        sys.exit("this needs wrk: apt-get install wrk")
+    print("| ingest | collector | limit | ratio | bar |")
+    print("|---|---:|---:|---:|---|", flush=True)
+    with tempfile.TemporaryDirectory() as directory:
+        single_events(Path(directory))
+        batches(Path(directory))
+
+
+if __name__ == "__main__":
+    main()
