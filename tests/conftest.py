@@ -16,9 +16,12 @@ from support import SECRET, CollectorProcess, owner, served
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the developer's own reaches a test, and no test writes into his spool."""
-    for name in ("INTERNAL_SECRET", "DATABASE_PATH", "DATABASE_URL"):
+    for name in (
+        "INTERNAL_SECRET", "DATABASE_PATH", "DATABASE_URL", "RATE_LIMIT", "TRUSTED_PROXIES", "ALLOWED_ORIGINS",
+        "INGEST_KEYS", "RETENTION_DAYS", "MAX_DATABASE_BYTES", "MIN_FREE_BYTES",
+    ):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
-    for name in ("URL", "SERVICE", "ENVIRONMENT", "RELEASE"):
+    for name in ("URL", "SERVICE", "ENVIRONMENT", "RELEASE", "KEY"):
         monkeypatch.delenv(f"LEVQOR_ERRORS_{name}", raising=False)
     monkeypatch.setenv("LEVQOR_ERRORS_SPOOL_DIR", str(tmp_path / "spool"))
 

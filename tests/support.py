@@ -27,7 +27,7 @@ def clean_environ(**extra: str) -> dict[str, str]:
     """This process's environment without settings of ours, which would change what a test means."""
     ours = re.compile(
         r"LEVQOR_ERRORS_|INTERNAL_SECRET$|DATABASE_|RATE_LIMIT$|TRUSTED_PROXIES$|ALLOWED_ORIGINS$|INGEST_KEYS$"
-        r"|NO_COLOR$|FORCE_COLOR$"
+        r"|RETENTION_DAYS$|MAX_DATABASE_BYTES$|MIN_FREE_BYTES$|NO_COLOR$|FORCE_COLOR$"
     )
     return {key: value for key, value in os.environ.items() if not ours.match(key)} | extra
 
@@ -45,6 +45,8 @@ class CollectorProcess:
             stderr=subprocess.STDOUT,
             text=True,
             env=environ,
+            # A process group of its own, for `kill`.
+            start_new_session=True,
         )
         self.output = ""
         # All of the reading is done there, so that the collector never waits for a full pipe.
@@ -77,9 +79,14 @@ class CollectorProcess:
         return False
 
     def kill(self) -> None:
-        """SIGKILL, and wait for the end."""
-        self.process.kill()
+        """SIGKILL to it and to its process that writes, in one moment; waits for the end."""
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(30)
+
+    def writing_pid(self) -> int:
+        """Its process that writes; there is one after the first event."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return int(children.split()[0])
 
     def terminate(self) -> int:
         """SIGTERM; returns the exit code."""

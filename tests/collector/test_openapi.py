@@ -136,10 +136,9 @@ def schemathesis(
 
 
 @pytest.fixture
-def live(start_collector: Callable[..., CollectorProcess], monkeypatch: pytest.MonkeyPatch) -> CollectorProcess:
+def live(start_collector: Callable[..., CollectorProcess]) -> CollectorProcess:
     """The real process, with its real server. Who sends as much nonsense as schemathesis would be told to wait."""
-    monkeypatch.setenv("RATE_LIMIT", "off")
-    return start_collector()
+    return start_collector(RATE_LIMIT="off")
 
 
 @needs_schemathesis

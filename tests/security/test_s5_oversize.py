@@ -178,8 +178,8 @@ def memory_bytes(collector: CollectorProcess, what: str) -> int:
 
 @pytest.fixture
 def collector(start_collector: Callable[..., CollectorProcess]) -> CollectorProcess:
-    """A collector that has taken its first event."""
-    collector = start_collector()
+    """A collector that has taken its first event. Who sends so much that cannot be read would be told to wait."""
+    collector = start_collector(RATE_LIMIT="off")
     assert ask(collector, whole(EVENT)).status == 201
     return collector
 

@@ -56,6 +56,7 @@ class Collector:
         self.writer = Writer(storage)
         self.auth = Auth(secret, storage)
         self.facts = FactsReader(storage)
+        self.health = Health(self.facts, self.writer)
         self.janitor = Janitor(
             storage,
             self.refusals,
@@ -152,7 +153,7 @@ def _public(collector: Collector) -> list[BaseRoute]:
     login = Login(collector.auth)
     return [
         Route(INGEST_PATH, collector.ingest, methods=["POST", "OPTIONS"]),
-        Route("/healthz", Health(collector.facts, collector.writer).get),
+        Route("/healthz", collector.health.get),
         Route("/metrics", Metrics(collector.facts, collector.writer, collector.refusals, collector.connections).get),
         Route("/api/openapi.json", openapi_json),
         Route("/login", login.form, methods=["GET"]),
@@ -163,7 +164,7 @@ def _public(collector: Collector) -> list[BaseRoute]:
 
 def _owner(collector: Collector) -> list[BaseRoute]:
     queries = Queries(collector.storage)
-    dashboard = Dashboard(collector.storage)
+    dashboard = Dashboard(collector.storage, collector.health)
     login = Login(collector.auth)
     return [
         Route("/api/errors/recent", queries.recent),

@@ -14,6 +14,7 @@ from ..event import Source
 from ..severity import Severity
 from ..storage import Filters, Storage
 from .answers import error_status
+from .health import Health
 from .login import HOME
 from .pages import page
 from .queries import read_filters, read_id, read_number
@@ -28,10 +29,12 @@ class Dashboard:
 
     Args:
         storage: where to read.
+        health: what may be wrong, which the list says above all else.
     """
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, health: Health) -> None:
         self._storage = storage
+        self._health = health
 
     async def home(self, request: Request) -> Response:
         """GET /: to the list."""
@@ -50,9 +53,13 @@ class Dashboard:
             return _problem(request, error)
         older = f"?{urlencode({**carried, 'before': found.next})}" if found.next else None
         newest = f"?{urlencode(carried)}" if before is not None else None
+        health = await self._health.report()
+        # The sentences of one are written to follow a colon.
+        wrong = [f"{health['why'][:1].upper()}{health['why'][1:]}."] if health["why"] else []
         return page(
             request, "errors.html", errors=found.errors, stats=stats, given=given, severities=list(Severity),
             sources=list(Source), older=older, newest=newest, filtered=filters != Filters(),
+            notices=[*wrong, *health["warnings"]],
         )  # fmt: skip
 
     async def error(self, request: Request) -> Response:

@@ -22,7 +22,7 @@ _DATABASE: Final = ("database", "wal_fix", "wal_bytes", "database_bytes", "free_
 
 
 class Health:
-    """The endpoint.
+    """The endpoint, and what the owner's pages tell of it.
 
     Args:
         facts: what the database tells of itself.
@@ -35,6 +35,11 @@ class Health:
 
     async def get(self, request: Request) -> Response:
         """GET /healthz: 200 when an event can be taken and read, else 503 with a plain `why`."""
+        report = await self.report()
+        return JsonResponse(report, 200) if report["ok"] else JsonResponse(report, 503, {"Retry-After": "5"})
+
+    async def report(self) -> dict[str, Any]:
+        """How the collector does; docs/operating.md has a row for each entry."""
         facts = await self._facts.read()
         known = facts.known or {}
         outage = self._writer.outage
@@ -48,7 +53,7 @@ class Health:
                 warnings.append(f"the last write failed, and none was tried since: {outage.why}")
         elif lag > STUCK_SECONDS:
             why = "the database takes too long to write"
-        answer: dict[str, Any] = {
+        return {
             "ok": why is None,
             "why": why,
             "waiting": self._writer.waiting,
@@ -59,4 +64,3 @@ class Health:
             "alerts": {"last_tick": None, "unsent": known.get("alerts_unsent")},
             "warnings": warnings,
         }
-        return JsonResponse(answer, 200) if why is None else JsonResponse(answer, 503, {"Retry-After": "5"})

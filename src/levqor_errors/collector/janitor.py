@@ -34,8 +34,6 @@ _STEP_EVENTS: Final = 500
 #: Thinning begins when the database is this full, and ends when it is this full again.
 _THIN_ABOVE: Final = 0.90
 _THIN_TO: Final = 0.85
-#: However much a single commit needs, not more than half of the events go for it.
-_THIN_LEAST: Final = 0.5
 _CLOSE_SECONDS: Final = 5.0
 
 
@@ -151,7 +149,6 @@ class Janitor:
         if size.live <= self._max_bytes * _THIN_ABOVE and not size.wanted:
             return
         target = min(self._max_bytes * _THIN_TO, self._max_bytes * _THIN_ABOVE - size.wanted)
-        target = max(target, self._max_bytes * _THIN_LEAST)
         events = issues = 0
         try:
             for _ in self._turns():

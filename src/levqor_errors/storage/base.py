@@ -78,7 +78,7 @@ class Size(NamedTuple):
     live: int
     #: Left on the file system.
     free: int
-    #: What the last write lacked, if there was no room for it under the quota; else 0.
+    #: What the last write needed, if there was no room for it under the quota; else 0. Less than half of the quota.
     wanted: int
 
 

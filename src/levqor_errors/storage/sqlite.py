@@ -20,16 +20,15 @@ from ..errors import EventUnstorableError, StorageUnavailableError
 from . import sqlite_read, sqlite_services, sqlite_upkeep, sqlite_write
 from .base import Filters, NewEvent, Page, Size, StoredEvent, Thinned
 from .driver import sqlite3
-from .sqlite_connections import Connections, QuotaError
+from .sqlite_connections import UPKEEP_BUSY_SECONDS, Connections, QuotaError
 
 #: How long a write waits for another process's lock before its senders are told to come again.
 BUSY_SECONDS: Final = 5.0
-#: Upkeep can wait for its next turn; while it waits for another process here, no event is written.
-_UPKEEP_BUSY_SECONDS: Final = 0.2
 #: Free pages that stay in the file for the next events; moving others to give these back costs more than it brings.
 _FREE_PAGES: Final = 256
 _FREE_PART: Final = 10
-
+#: However much a single write needs, not more than this part of the quota is made free for it.
+_WANTED_PART: Final = 0.4
 #: Between two looks at how much space there is: each costs as much as the gate does for an event.
 _SPACE_SECONDS: Final = 0.05
 
@@ -82,7 +81,9 @@ class SqliteStorage:
         try:
             results = await self._connections.write(rows)
         except QuotaError:
-            self._wanted = sqlite_upkeep.weight(batch)
+            # Twice as much if that was not enough: now and then the full-text index merges its parts within a write.
+            self._wanted = max(sqlite_upkeep.weight(batch), 2 * self._wanted)
+            self._space_until = 0.0
             raise
         self._wanted = 0
         return [
@@ -164,7 +165,7 @@ class SqliteStorage:
             db["sessions"].delete_where("token_hash = ?", [token_hash])  # type: ignore[union-attr]
 
     def prune(self, before: str, *, most: int) -> int:
-        with self._upkeep() as db:
+        with self._connections.upkeep() as db:
             deleted = sqlite_upkeep.prune(db, before, most)
         if deleted:
             self._thinner.forget()
@@ -177,7 +178,7 @@ class SqliteStorage:
             if self._thinner.spent:
                 with self._plans() as db:
                     self._thinner.count(db)
-            with self._upkeep() as db:
+            with self._connections.upkeep() as db:
                 thinned = self._thinner.delete(db, most)
             if any(thinned):
                 break
@@ -189,11 +190,11 @@ class SqliteStorage:
             due = self._merge.due(db)
             surplus = self._surplus_pages(db)
         if due:
-            with self._upkeep() as db:
+            with self._connections.upkeep() as db:
                 self._merge.step(db)
             return True
         if surplus > 0:
-            with self._upkeep() as db:
+            with self._connections.upkeep() as db:
                 given = sqlite_upkeep.vacuum(db, surplus)
             if given:
                 self._to_shorten = True
@@ -204,23 +205,29 @@ class SqliteStorage:
         return False
 
     def _surplus_pages(self, db: Database) -> int:
+        """How many free pages should go back."""
         pages, free = _page_counts(db)
         if self._min_free_bytes is not None and self._connections.free_bytes() < 2 * self._min_free_bytes:
             return free
-        return free - max(_FREE_PAGES, pages // _FREE_PART)
+        # Upkeep may have made the file larger than events may make it; they would fill what it leaves.
+        over = 0 if self._connections.page_limit is None else pages - self._connections.page_limit
+        return max(free - max(_FREE_PAGES, pages // _FREE_PART), min(free, over))
 
-    def size(self) -> Size:
+    def _live_bytes(self) -> int:
         with self._facts() as db:
             pages, free = _page_counts(db)
+        return (pages - free) * self._connections.page_bytes
+
+    def size(self) -> Size:
         return Size(
             self._connections.disk_bytes(),
-            (pages - free) * self._connections.page_bytes,
+            self._live_bytes(),
             self._connections.free_bytes(),
-            self._wanted,
+            min(self._wanted, int((self._max_bytes or 0) * _WANTED_PART)),
         )
 
     def add_refusals(self, counts: Mapping[tuple[str, str], tuple[int, int]]) -> None:
-        with self._upkeep() as db:
+        with self._connections.upkeep() as db:
             db.conn.executemany(_ADD_REFUSALS, [(hour, reason, *refused) for (hour, reason), refused in counts.items()])
 
     def undelivered(self) -> int:
@@ -233,28 +240,28 @@ class SqliteStorage:
     async def _require_space(self) -> None:
         """Refuse events before anything is begun, where their place is not there."""
         now = time.monotonic()
-        if now < self._space_until:
-            return
+        if now >= self._space_until:
+            # It may have to wait for the disk, or for a reader.
+            await asyncio.to_thread(self._look_for_space)
+            self._space_until = now + _SPACE_SECONDS
+
+    def _look_for_space(self) -> None:
         if self._min_free_bytes is not None and self._connections.free_bytes() < self._min_free_bytes:
             raise StorageUnavailableError("the disk has too little free space", retry_after=30)
         if self._max_bytes is None:
-            self._space_until = now + _SPACE_SECONDS
             return
-        # A write that finds the end of the quota has done its work for nothing; the next ones are spared it.
-        tenth = self._max_bytes // 10
-        if self._wanted:
-            live = (await asyncio.to_thread(self.size)).live
-            if live + min(self._wanted, tenth) > self._max_bytes - self._connections.wal_kept:
-                raise QuotaError
-        most = max(tenth, self._connections.wal_kept)
-        # Readers of the collector's own are gone in a moment.
-        if (
-            self._connections.wal_bytes() > most
-            and not await asyncio.to_thread(self._connections.shorten_wal, _UPKEEP_BUSY_SECONDS)
-            and self._connections.wal_bytes() > most
-        ):
+        # A write that meets the end of the quota has done its work for nothing; the next ones are spared it. And SQLite
+        # lets them fill a file that is larger already: by upkeep, or since before the quota was set.
+        most = self._max_bytes - self._connections.wal_kept
+        room = min(self._wanted, int(self._max_bytes * _WANTED_PART))
+        if self._live_bytes() + room > most:
+            raise QuotaError
+        most = max(self._max_bytes // 10, self._connections.wal_kept)
+        if self._connections.wal_bytes() > most:
+            # Readers of the collector's own are gone in a moment.
+            self._connections.shorten_wal(UPKEEP_BUSY_SECONDS)
+        if self._connections.wal_bytes() > most:
             raise StorageUnavailableError("the database's log is full; another program reads it", retry_after=10)
-        self._space_until = now + _SPACE_SECONDS
 
     @contextmanager
     def _reader(self) -> Iterator[Database]:
@@ -274,11 +281,6 @@ class SqliteStorage:
     @contextmanager
     def _transaction(self) -> Iterator[Database]:
         with self._connections.transaction() as db:
-            yield db
-
-    @contextmanager
-    def _upkeep(self) -> Iterator[Database]:
-        with self._connections.transaction(busy_seconds=_UPKEEP_BUSY_SECONDS) as db:
             yield db
 
 

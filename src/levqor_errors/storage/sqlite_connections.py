@@ -29,6 +29,8 @@ from .turns import Turns
 logger = logging.getLogger("levqor_errors.storage")
 
 READERS: Final = 4
+#: Upkeep can wait for its next turn; while it waits for another process here, no event is written.
+UPKEEP_BUSY_SECONDS: Final = 0.2
 #: The WAL file is cut back to this after a checkpoint, so that one burst does not keep its disk space for ever.
 _WAL_KEPT_BYTES: Final = 16 * 1024 * 1024
 #: From this many pages on, a commit copies the log into the file: each page once, however often it was written. With
@@ -117,13 +119,14 @@ class Connections:
         self.wal_kept = min(_WAL_KEPT_BYTES, max_bytes // 20) if max_bytes is not None else _WAL_KEPT_BYTES
         self._writer = open_database(path)
         self.page_bytes: int = self._writer.execute("PRAGMA page_size").fetchone()[0]
-        self._page_limit = (max_bytes - self.wal_kept) // self.page_bytes if max_bytes is not None else None
+        #: How many pages events may fill.
+        self.page_limit = (max_bytes - self.wal_kept) // self.page_bytes if max_bytes is not None else None
         checkpoint_pages = max(1, min(_CHECKPOINT_PAGES, self.wal_kept // self.page_bytes))
         self._writer.execute(f"PRAGMA journal_size_limit = {self.wal_kept}")
         self._writer.execute(f"PRAGMA wal_autocheckpoint = {checkpoint_pages}")
         self._wait_for_others(busy_seconds)
         self._process = WriterProcess(
-            WriterOptions(path, busy_seconds, self._page_limit or _NO_PAGE_LIMIT, checkpoint_pages, self.wal_kept)
+            WriterOptions(path, busy_seconds, self.page_limit or _NO_PAGE_LIMIT, checkpoint_pages, self.wal_kept)
         )
         #: For whatever may take long.
         self.searches = self._readers(READERS)
@@ -139,31 +142,43 @@ class Connections:
                 return await self._process.write(rows)
 
     @contextmanager
-    def transaction(self, *, busy_seconds: float | None = None) -> Iterator[Database]:
-        """The writing connection, inside a transaction that holds the write lock from its start.
+    def transaction(self) -> Iterator[Database]:
+        """The connection here that writes, inside a transaction that holds the write lock from its start.
 
-        It is not held to the quota: deleting events, and signing in to see what is wrong, may need a page or two.
+        It is not held to the quota: to delete events, and to sign in to see what is wrong, may need a page or two.
+        """
+        with self._turns.of_thread(), self._translated(), self._begun() as db:
+            yield db
 
-        Args:
-            busy_seconds: how long to wait for another process's lock, if not as long as usual.
+    @contextmanager
+    def upkeep(self) -> Iterator[Database]:
+        """A transaction that gives way to other programs soon, and need not outlive a power cut.
+
+        It can be done again, and so costs no fsync: in WAL mode NORMAL keeps the file sound, and the next commit of
+        events makes this one durable, too (https://sqlite.org/pragma.html#pragma_synchronous).
         """
         with self._turns.of_thread(), self._translated():
-            db = self._writer
+            self._wait_for_others(UPKEEP_BUSY_SECONDS)
+            self._writer.execute("PRAGMA synchronous = NORMAL")
             try:
-                if busy_seconds is not None:
-                    self._wait_for_others(busy_seconds)
-                db.conn.execute("BEGIN IMMEDIATE")
-                try:
+                with self._begun() as db:
                     yield db
-                    db.conn.execute("COMMIT")
-                except BaseException:
-                    # SQLite has rolled back by itself on a full disk; then there is nothing left to do.
-                    if db.conn.in_transaction:
-                        db.conn.execute("ROLLBACK")
-                    raise
             finally:
-                if busy_seconds is not None:
-                    self._wait_for_others(self._busy_seconds)
+                self._writer.execute("PRAGMA synchronous = FULL")
+                self._wait_for_others(self._busy_seconds)
+
+    @contextmanager
+    def _begun(self) -> Iterator[Database]:
+        connection = self._writer.conn
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._writer
+            connection.execute("COMMIT")
+        except BaseException:
+            # SQLite has rolled back by itself on a full disk; then there is nothing left to do.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
 
     @contextmanager
     def reading(self, readers: Readers, seconds: float) -> Iterator[Database]:

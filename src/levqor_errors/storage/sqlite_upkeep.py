@@ -22,15 +22,16 @@ from .driver import sqlite3
 STEP_SECONDS: Final = 0.02
 #: Pages of the full-text index that one step writes; about 10 ms.
 _MERGE_PAGES: Final = 100
-#: A merge rewrites the whole index; one is due when this part of the events was deleted since the last, a twentieth.
-_MERGE_PART: Final = 20
+#: A merge rewrites the whole index; one is due when this part of the events was deleted since the last, a tenth.
+_MERGE_PART: Final = 10
 #: Pages that go back to the system between two looks at the clock.
 _VACUUM_PAGES: Final = 64
 #: How many issues a plan names; they bound its memory.
 _PLAN_ISSUES: Final = 1_000
 #: A plan is made anew after this long, for events keep coming in.
 _PLAN_SECONDS: Final = 10.0
-#: The part of an issue's events that may go in one turn: while many are at one level, all go down together.
+#: The part of an issue's events, or of all events, that may go in one turn, a twentieth: while many issues are at one
+#: level, all go down together.
 _TURN: Final = 20
 
 _NOISIEST: Final = """
@@ -95,7 +96,7 @@ class Thinner:
             self._forgotten = [issue for (issue,) in rows]
             (events,) = db.execute("SELECT COUNT(*) FROM error_events").fetchone()
             # Not all of them on one count: an issue may become loud meanwhile.
-            self._even = 0 if self._forgotten else min(events, max(1, events // 100))
+            self._even = 0 if self._forgotten else min(events, max(1, events // _TURN))
         self._until = time.monotonic() + _PLAN_SECONDS
 
     def delete(self, db: Database, most: int) -> Thinned:
