@@ -11,7 +11,9 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -71,11 +73,15 @@ class Load:
 
     def aim(self, port: int) -> None:
         """Send to a new collector, and wait until it has acknowledged something."""
-        already = len(self.acknowledged)
         with self._changed:
             self._ports.append(port)
             self._changed.notify_all()
-        wait_until(lambda: len(self.acknowledged) > already)
+        self.wait_for(1)
+
+    def wait_for(self, more: int) -> None:
+        """Wait until so many more are acknowledged."""
+        enough = len(self.acknowledged) + more
+        wait_until(lambda: len(self.acknowledged) >= enough)
 
     def _run(self) -> None:
         request = _request()
@@ -150,11 +156,16 @@ def repeated(stored: Iterable[str]) -> list[str]:
 @pytest.mark.timeout(300)
 def test_r1_kill_collector_mid_load(start_collector: StartCollector, database: Path) -> None:
     with Load() as load:
-        for _ in range(KILLS):
-            collector = start_collector()
+        for kill in range(KILLS):
+            collector = start_collector(RATE_LIMIT="off")
             load.aim(collector.port)
             time.sleep(random.uniform(0.05, 0.4))
-            collector.kill()
+            if kill % 2:
+                collector.kill()
+            else:
+                # Its process that writes is left behind, in the middle of a batch.
+                collector.process.kill()
+                collector.process.wait(30)
             collector.close()
         collector = start_collector()
         load.aim(collector.port)
@@ -169,6 +180,24 @@ def test_r1_kill_collector_mid_load(start_collector: StartCollector, database: P
     assert repeated(stored) == []
     assert rows(database, "PRAGMA integrity_check") == [("ok",)]
     assert rows(database, "PRAGMA foreign_key_check") == []
+    check_counts(database)
+
+
+def test_r1_kill_the_process_that_writes(start_collector: StartCollector, database: Path) -> None:
+    """Who is not answered with a 2xx is told to come again, and the next batch starts another process."""
+    collector = start_collector(RATE_LIMIT="off")
+    with Load() as load:
+        load.aim(collector.port)
+        for _ in range(10):
+            os.kill(collector.writing_pid(), signal.SIGKILL)
+            load.wait_for(100)
+    assert collector.terminate() == 0
+    assert load.unexpected
+    assert {answer.partition(" ")[0] for answer in load.unexpected} == {"503"}
+    stored = event_ids(database)
+    assert missing(load.acknowledged, stored) == set()
+    assert repeated(stored) == []
+    assert rows(database, "PRAGMA integrity_check") == [("ok",)]
     check_counts(database)
 
 

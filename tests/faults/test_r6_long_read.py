@@ -83,7 +83,7 @@ def test_r6_is_warned_of_and_over_when_the_reader_goes(database: Path) -> None:
             wait_until(lambda: client.get("/healthz").json()["warnings"])
             (warning,) = client.get("/healthz").json()["warnings"]
             assert "has been reading" in warning
-            (told,) = re.findall(r"^levqor_errors_database_wal_bytes (\S+)$", client.get("/metrics").text, re.MULTILINE)
+            (told,) = re.findall(r"^levqor_errors_wal_bytes (\S+)$", client.get("/metrics").text, re.MULTILINE)
             assert float(told) > limits.WAL_WARN_BYTES
             # The owner need not look there for it.
             assert "has been reading" in client.get("/owner/errors").text

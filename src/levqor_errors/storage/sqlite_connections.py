@@ -22,7 +22,7 @@ from sqlite_utils import Database
 from ..errors import StorageUnavailableError
 from .driver import sqlite3
 from .sqlite_open import connect, file_size, is_damage, open_database
-from .sqlite_process import WriterOptions, WriterProcess
+from .sqlite_process import LOST, WriterOptions, WriterProcess
 from .sqlite_write import Written
 from .turns import Turns
 
@@ -252,4 +252,7 @@ class Connections:
             if self._max_bytes is not None and self.free_bytes() > _NOTHING_FREE_BYTES:
                 return QuotaError()
             return StorageUnavailableError("the disk is full", retry_after=30)
+        if LOST in text:
+            # The next batch starts another.
+            return StorageUnavailableError("the database does not answer", retry_after=1)
         return StorageUnavailableError("the database does not answer", retry_after=10)

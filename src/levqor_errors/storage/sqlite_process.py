@@ -17,6 +17,8 @@ from .driver import sqlite3
 from .sqlite_child import LENGTH
 from .sqlite_write import Written
 
+#: What the error says when the process is gone.
+LOST: Final = "the writing process is lost"
 _CHUNK_BYTES: Final = 64 * 1024
 #: It ends as soon as its batch is committed; then it is late.
 _END_SECONDS: Final = 30.0
@@ -63,7 +65,7 @@ class WriterProcess:
             answer = await line.ask(batch)
         except OSError as error:
             self._drop(line)
-            raise sqlite3.OperationalError(f"the writing process is lost: {error}") from error
+            raise sqlite3.OperationalError(f"{LOST}: {error}") from error
         except BaseException:
             # Cancelled in the middle: what it answers now would be taken for the answer to the next batch.
             self._drop(line)
