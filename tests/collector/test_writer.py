@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,7 +17,7 @@ from levqor_errors.collector.writer import Writer
 from levqor_errors.errors import LevqorError, StorageUnavailableError, StorageUnusableError
 from levqor_errors.event import normalize
 from levqor_errors.grouping import group
-from levqor_errors.storage import NewEvent, driver
+from levqor_errors.storage import NewEvent, StoredEvent, driver
 from levqor_errors.storage.sqlite import SqliteStorage
 
 
@@ -129,3 +129,45 @@ def test_what_nobody_expected_is_logged_with_its_traceback_and_not_told_to_anyon
     assert "/var/lib/levqor.db is gone" in LogFormatter().format(record)
     assert writer.outage is not None
     assert "/var" not in writer.outage.why
+
+
+class SlowStorage:
+    """Commits when it is told to; only what a writer needs of a storage."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+        self.go = asyncio.Event()
+
+    async def write(self, batch: Sequence[NewEvent]) -> list[StoredEvent]:
+        self.batches.append(len(batch))
+        await self.go.wait()
+        return [StoredEvent(1, new.event.event_id, False) for new in batch]
+
+
+def test_what_waits_together_is_committed_together_and_two_commits_overlap() -> None:
+    async def many() -> list[int]:
+        storage = SlowStorage()
+        writer = Writer(storage)  # type: ignore[arg-type]
+        event = normalize({"message": "x"}, received_at=datetime.now(timezone.utc))
+
+        def submit_some(number: int) -> list[asyncio.Task[Any]]:
+            return [asyncio.create_task(writer.submit([NewEvent(event, group(event))], 1)) for _ in range(number)]
+
+        waiting = submit_some(10)
+        await asyncio.sleep(0.01)
+        # Fewer than are under way: a commit costs the same for one event as for ten.
+        waiting += submit_some(9)
+        await asyncio.sleep(0.01)
+        assert (storage.batches, writer.waiting) == ([10], 19)
+        waiting += submit_some(1)
+        await asyncio.sleep(0.01)
+        assert storage.batches == [10, 10]
+        waiting += submit_some(30)
+        await asyncio.sleep(0.01)
+        assert (storage.batches, writer.waiting) == ([10, 10], 50)
+        storage.go.set()
+        await asyncio.gather(*waiting)
+        assert writer.waiting == 0
+        return storage.batches
+
+    assert asyncio.run(many()) == [10, 10, 30]

@@ -1,15 +1,19 @@
 """The collector: takes events over HTTP, commits them, and shows them to their owner.
 
-body.py      a request's bytes: bounded, inflated, decoded
-ingest.py    POST /api/errors/log: through the gate and the grouping, to the writer; answers after the commit
-writer.py    the one thread that writes, many requests to a commit
-queries.py   the JSON API for reading
-dashboard.py the owner's pages
-auth.py      who is the owner: secret, sessions, one-time links
-health.py    GET /healthz; metrics.py, GET /metrics; facts.py, what both ask the database
-logs.py      our own log, a line a record
-app.py       all of it as one ASGI application
-server.py    that application under uvicorn
+protocol.py   a connection, with deadlines and bounds; connections.py, all of them
+proxies.py    who the client is; keys.py, cors.py and limiter.py, whether he may send, and how much
+body.py       a request's bytes: bounded, inflated, decoded
+ingest.py     POST /api/errors/log: through the gate and the grouping, to the writer; answers after the commit
+writer.py     many requests to a commit
+refusals.py   what was not taken, counted
+janitor.py    retention, quota, and writing down what was refused
+queries.py    the JSON API for reading
+dashboard.py  the owner's pages
+auth.py       who is the owner: secret, sessions, one-time links
+health.py     GET /healthz; metrics.py, GET /metrics; facts.py, what both ask the database
+logs.py       our own log, a line a record
+app.py        all of it as one ASGI application
+server.py     that application under uvicorn
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ from .driver import sqlite3
 from .sqlite_child import LENGTH
 from .sqlite_write import Written
 
+#: Without it, `-m` would import from the directory that the collector happens to be started in.
+_SAFE_PATH: Final = ("-P",) if sys.version_info >= (3, 11) else ()
 #: What the error says when the process is gone.
 LOST: Final = "the writing process is lost"
 _CHUNK_BYTES: Final = 64 * 1024
@@ -94,12 +96,13 @@ class _Line:
         self.owner = os.getpid()
         self._socket, childs = socket.socketpair()
         self._socket.setblocking(False)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._sending = asyncio.Lock()
         self._receiving = asyncio.Lock()
         self._received = b""
         with childs:
             self._process = subprocess.Popen(  # noqa: S603 - this interpreter, a path and numbers
-                [sys.executable, "-m", "levqor_errors.storage.sqlite_child", *map(str, options)],
+                [sys.executable, *_SAFE_PATH, "-m", "levqor_errors.storage.sqlite_child", *map(str, options)],
                 stdin=childs.fileno(),
                 stdout=childs.fileno(),
             )
@@ -107,6 +110,11 @@ class _Line:
     async def ask(self, batch: bytes) -> bytes:
         """Send a batch and wait for its answer. Both locks are fair, so answers come to whom they belong."""
         loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            # A lock belongs to the loop in which somebody waited for it. Two loops are never at this at once.
+            self._loop = loop
+            self._sending = asyncio.Lock()
+            self._receiving = asyncio.Lock()
         async with self._sending:
             await loop.sock_sendall(self._socket, LENGTH.pack(len(batch)) + batch)
         async with self._receiving:
