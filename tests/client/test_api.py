@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import random
+import re
 import threading
 import uuid
 from collections.abc import Callable
@@ -65,7 +66,7 @@ def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
         {"redact_patterns": None},
         {"redact_patterns": 5},
     ],
-    ids=repr,
+    ids=lambda options: re.sub(r" at 0x\w+", "", repr(options)),
 )
 def test_what_cannot_be_used_is_warned_about_and_no_more(
     wrong: dict[str, Any], caplog: pytest.LogCaptureFixture
