@@ -286,7 +286,7 @@ class FakeCollector:
         # Waits for the threads of all connections.
         self._server.server_close()
         self._thread.join(30)
-        assert self._errors == []
+        assert self._errors == [], self._errors
 
     def count(self) -> int:
         """Note a request; returns how many came before it."""
@@ -317,7 +317,10 @@ class FakeCollector:
 
             def do_POST(self) -> None:
                 collector.paths.add(self.path)
-                body = gzip.decompress(self.rfile.read(int(self.headers["Content-Length"])))
+                sent = self.rfile.read(int(self.headers["Content-Length"]))
+                if len(sent) < int(self.headers["Content-Length"]):
+                    raise ConnectionError("the client left in the middle of its body")
+                body = gzip.decompress(sent)
                 collector.behaviour(Exchange(collector, self, [json.loads(line) for line in body.split(b"\n")]))
 
             def do_GET(self) -> None:
