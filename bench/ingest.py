@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 from events import make_event, write_batch_lua, write_lua
 
 from levqor_errors.ids import uuid7
-from levqor_errors.storage.driver import sqlite3 as driver
-from levqor_errors.storage.sqlite import SqliteStorage
+from levqor_errors.storage.sqlite.driver import sqlite3 as driver
+from levqor_errors.storage.sqlite.storage import SqliteStorage
 
 HERE = Path(__file__).parent
 ROUNDS = 5

@@ -21,7 +21,9 @@ from levqor_errors.collector.facts import KEEP_SECONDS
 from levqor_errors.collector.writer import WriteResult
 from levqor_errors.config import CollectorSettings
 from levqor_errors.errors import StorageUnavailableError
-from levqor_errors.storage import NewEvent, Storage, driver, sqlite
+from levqor_errors.storage import NewEvent, Storage
+from levqor_errors.storage.sqlite import driver
+from levqor_errors.storage.sqlite import storage as sqlite
 from support import SECRET, served, wait_until
 
 LOG = "/api/errors/log"

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from levqor_errors.storage import Filters, sqlite
+from levqor_errors.storage import Filters
+from levqor_errors.storage.sqlite import storage as sqlite
 from support import CollectorProcess, rows
 
 RECENT = "/api/errors/recent"

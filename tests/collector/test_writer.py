@@ -17,8 +17,9 @@ from levqor_errors.collector.writer import Writer
 from levqor_errors.errors import LevqorError, StorageUnavailableError, StorageUnusableError
 from levqor_errors.event import normalize
 from levqor_errors.grouping import group
-from levqor_errors.storage import NewEvent, StoredEvent, driver
-from levqor_errors.storage.sqlite import SqliteStorage
+from levqor_errors.storage import NewEvent, StoredEvent
+from levqor_errors.storage.sqlite import driver
+from levqor_errors.storage.sqlite.storage import SqliteStorage
 
 
 @pytest.fixture

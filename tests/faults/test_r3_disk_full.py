@@ -17,7 +17,7 @@ import pytest
 from levqor_errors.collector import create_app
 from levqor_errors.config import CollectorSettings
 from levqor_errors.ids import uuid7
-from levqor_errors.storage import sqlite_connections
+from levqor_errors.storage.sqlite import connections
 from support import SECRET, CollectorProcess, event_ids, owner, rows, served, wait_until
 
 LOG = "/api/errors/log"
@@ -75,7 +75,7 @@ def tmpfs(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
 
 def test_r3_max_page_count(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The database itself says that it is full, in the middle of a transaction."""
-    monkeypatch.setattr(sqlite_connections, "_NO_PAGE_LIMIT", 400)
+    monkeypatch.setattr(connections, "_NO_PAGE_LIMIT", 400)
     acknowledged: list[str] = []
     app = create_app(CollectorSettings(str(database), SECRET, max_database_bytes=None))
     with served(app) as url, owner(url) as client:

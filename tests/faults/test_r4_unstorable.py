@@ -23,7 +23,7 @@ import httpx
 import pytest
 
 from levqor_errors.ids import uuid7
-from levqor_errors.storage.driver import sqlite3 as collectors_sqlite3
+from levqor_errors.storage.sqlite.driver import sqlite3 as collectors_sqlite3
 from support import CollectorProcess, event_ids, rows, wait_until
 
 TRIGGER = """

@@ -1,17 +1,7 @@
 """Storage: where committed events live. Comes after `grouping`, before the dashboard's and the API's queries.
 
-base.py                the protocol and its data
-sqlite.py              SQLite: the protocol's methods, health
-sqlite_open.py         SQLite: opening a file, or refusing it
-sqlite_connections.py  SQLite: connections, transactions, what errors mean
-sqlite_schema.py       SQLite: the tables, as migrations
-sqlite_process.py      SQLite: the process that writes events, as the collector sees it
-sqlite_child.py        SQLite: that process
-sqlite_write.py        SQLite: a batch of events in one transaction
-sqlite_read.py         SQLite: pages, single events, statistics
-sqlite_services.py     SQLite: the names of services
-sqlite_upkeep.py       SQLite: deleting what is old or too much, giving space back
-turns.py               whose turn it is to write
+base.py  the protocol and its data
+sqlite/  the protocol on an SQLite file
 """
 
 from __future__ import annotations
@@ -33,6 +23,6 @@ def open_storage(path: str, *, max_bytes: int | None = None, min_free_bytes: int
         StorageUnusableError: when it cannot be used; says why and what to do.
     """
     # Not at the top: the process that writes has no use for it.
-    from .sqlite import SqliteStorage
+    from .sqlite.storage import SqliteStorage
 
     return SqliteStorage(path, max_bytes=max_bytes, min_free_bytes=min_free_bytes)

@@ -10,8 +10,8 @@ import pytest
 
 from levqor_errors import instants
 from levqor_errors.storage import Filters, Storage, Thinned
-from levqor_errors.storage import sqlite_upkeep as upkeep
-from levqor_errors.storage.sqlite import SqliteStorage
+from levqor_errors.storage.sqlite import upkeep
+from levqor_errors.storage.sqlite.storage import SqliteStorage
 from storage_support import NOW, by_issue, new_event, store, total, write
 from support import rows
 

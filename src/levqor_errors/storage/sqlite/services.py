@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlite_utils import Database
 
-from .. import limits
+from ... import limits
 
 
 def known(db: Database) -> list[str]:

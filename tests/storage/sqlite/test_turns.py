@@ -6,7 +6,7 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from levqor_errors.storage.turns import Turns
+from levqor_errors.storage.sqlite.turns import Turns
 from support import wait_until
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from levqor_errors.storage import StoredEvent
-from levqor_errors.storage.driver import sqlite3
-from levqor_errors.storage.sqlite import SqliteStorage
-from levqor_errors.storage.sqlite_process import WriterOptions, WriterProcess
-from levqor_errors.storage.sqlite_write import Written, to_row
+from levqor_errors.storage.sqlite.driver import sqlite3
+from levqor_errors.storage.sqlite.process import WriterOptions, WriterProcess
+from levqor_errors.storage.sqlite.storage import SqliteStorage
+from levqor_errors.storage.sqlite.write import Written, to_row
 from storage_support import new_event
 from support import event_ids, rows, wait_until
 
@@ -88,7 +88,7 @@ def test_it_ends_with_the_collector_however_that_ends(database: Path) -> None:
             sys.executable,
             "-c",
             "import asyncio, os, signal, sys\n"
-            "from levqor_errors.storage.sqlite_process import *\n"
+            "from levqor_errors.storage.sqlite.process import *\n"
             "process = WriterProcess(WriterOptions(sys.argv[1], 1.0, 2**32 - 2, 1000, 1024))\n"
             "asyncio.run(process.write([]))\n"
             "print(process._line._process.pid, flush=True)\n"

@@ -145,7 +145,7 @@ def m002_outbox_and_refusals(db: Database) -> None:
 
 
 _INDEXED_BY_BATCH = (
-    # A trigger for each row took five times what one statement for a batch takes; sqlite_write.py has that now. So rows
+    # A trigger for each row took five times what one statement for a batch takes; write.py has that now. So rows
     # that somebody inserts by hand are not found by a search, and to delete one must not reach for the index either:
     # taking out what is not in it would damage it.
     "DROP TRIGGER error_events_ai",

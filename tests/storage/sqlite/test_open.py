@@ -14,7 +14,8 @@ from urllib.parse import quote
 import pytest
 
 from levqor_errors.errors import StorageUnusableError
-from levqor_errors.storage import open_storage, sqlite_open
+from levqor_errors.storage import open_storage
+from levqor_errors.storage.sqlite import open as opening
 from storage_support import store
 from support import clean_environ, rows
 
@@ -22,7 +23,8 @@ from support import clean_environ, rows
 AS_NOBODY = """
 import os, sys
 from levqor_errors.errors import StorageUnusableError
-from levqor_errors.storage import open_storage, sqlite
+from levqor_errors.storage import open_storage
+from levqor_errors.storage.sqlite import storage
 if os.geteuid() == 0:
     os.seteuid(65534)
 try:
@@ -63,7 +65,7 @@ def test_a_file_system_without_shared_memory_is_refused(database: Path, monkeypa
         # What SQLite uses on network shares, where locks are files.
         return f"file:{quote(path)}?mode={'ro' if read_only else 'rw'}&vfs=unix-dotfile"
 
-    monkeypatch.setattr(sqlite_open, "_uri", without_shared_memory)
+    monkeypatch.setattr(opening, "_uri", without_shared_memory)
     with pytest.raises(StorageUnusableError, match="network share"):
         open_storage(str(database))
 
@@ -115,7 +117,7 @@ def test_a_start_that_was_killed_in_its_first_step_is_no_damage(database: Path) 
     """A rollback journal that lies there is put back, though the look at the file changes nothing else."""
     child = """
 import os, sys
-from levqor_errors.storage.driver import sqlite3
+from levqor_errors.storage.sqlite.driver import sqlite3
 db = sqlite3.connect(sys.argv[1], isolation_level=None)
 db.execute("PRAGMA cache_size = 1")
 db.execute("BEGIN IMMEDIATE")
@@ -136,6 +138,6 @@ def test_the_check_at_the_start_has_its_time_and_no_more(database: Path, monkeyp
     with closing(open_storage(str(database))) as storage:
         for _ in range(10):
             store(storage, "one", 500)
-    monkeypatch.setattr(sqlite_open, "CHECK_SECONDS", 0.0)
-    monkeypatch.setattr(sqlite_open, "_CHECK_STEPS", 100)
+    monkeypatch.setattr(opening, "CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(opening, "_CHECK_STEPS", 100)
     open_storage(str(database)).close()

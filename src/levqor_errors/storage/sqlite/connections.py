@@ -1,6 +1,6 @@
-"""SQLite storage: the connections to an open file, and what its errors mean. Used by `sqlite.py` alone.
+"""SQLite storage: the connections to an open file, and what its errors mean. Used by `storage.py` alone.
 
-Events are written by a process of its own (`sqlite_process.py`), all else by one connection here; the two take turns. A
+Events are written by a process of its own (`process.py`), all else by one connection here; the two take turns. A
 few connections read; reads go on while a write waits or runs (WAL). All errors of the driver become ours here; nothing
 above sees them.
 """
@@ -19,12 +19,12 @@ from typing import Any, Final
 
 from sqlite_utils import Database
 
-from ..errors import StorageUnavailableError
+from ...errors import StorageUnavailableError
 from .driver import sqlite3
-from .sqlite_open import connect, file_size, is_damage, open_database
-from .sqlite_process import LOST, WriterOptions, WriterProcess
-from .sqlite_write import Written
+from .open import connect, file_size, is_damage, open_database
+from .process import LOST, WriterOptions, WriterProcess
 from .turns import Turns
+from .write import Written
 
 logger = logging.getLogger("levqor_errors.storage")
 
@@ -136,7 +136,7 @@ class Connections:
         self.plans = self._readers(1)
 
     async def write(self, rows: list[tuple[Any, ...]]) -> list[Written | str]:
-        """Have events written, in their turn; they alone are held to the quota. See `sqlite_write.write_batch`."""
+        """Have events written, in their turn; they alone are held to the quota. See `write.write_batch`."""
         async with self._turns.of_batch():
             with self._translated():
                 return await self._process.write(rows)

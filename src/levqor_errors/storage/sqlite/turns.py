@@ -1,7 +1,7 @@
 """Whose turn it is to write: the process that writes events, or a thread of the collector's own.
 
 SQLite has a lock of its own for this, but who waits for that one asks again and again, and under load never gets it.
-Used by `sqlite_connections.py`.
+Used by `connections.py`.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ import pytest
 from levqor_errors import limits
 from levqor_errors.errors import EventUnstorableError, StorageUnavailableError
 from levqor_errors.storage import Filters
-from levqor_errors.storage.driver import sqlite3
-from levqor_errors.storage.sqlite import SqliteStorage, has_wal_fix
+from levqor_errors.storage.sqlite.driver import sqlite3
+from levqor_errors.storage.sqlite.storage import SqliteStorage, has_wal_fix
 from storage_support import new_event, store, total, write
 from support import rows
 

@@ -1,7 +1,7 @@
 """A batch of events into SQLite: rows, their full-text index, issues, counts and what is owed to the owner, in one
 transaction.
 
-Runs in a process of its own (`sqlite_child.py`), on a connection of its own. From `BEGIN IMMEDIATE` to the commit
+Runs in a process of its own (`child.py`), on a connection of its own. From `BEGIN IMMEDIATE` to the commit
 nobody else changes the database, so ids can be given out here. This is the hot path: few statements, most of them for
 many rows at once.
 """
@@ -16,10 +16,10 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from .. import instants
-from ..grouping import overflow_group
-from ..severity import Severity
-from .base import NewEvent
+from ... import instants
+from ...grouping import overflow_group
+from ...severity import Severity
+from ..base import NewEvent
 from .driver import sqlite3
 
 # What the database says of one event's content, as against its own state or a misuse of it.

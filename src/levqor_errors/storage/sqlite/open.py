@@ -1,4 +1,4 @@
-"""SQLite storage: opening the file, and refusing a file that is not ours to open. Comes before `sqlite.py`.
+"""SQLite storage: opening the file, and refusing a file that is not ours to open. Comes before `storage.py`.
 
 A file is looked at first and changed after: one that is refused is left as it was, to the byte.
 """
@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 from sqlite_utils import Database
 
-from ..errors import StorageUnusableError
+from ...errors import StorageUnusableError
 from .driver import sqlite3
-from .sqlite_schema import migrations, steps
+from .schema import migrations, steps
 
 #: Starting up waits longer than a write does: another collector may be migrating this database.
 START_BUSY_SECONDS: Final = 30.0

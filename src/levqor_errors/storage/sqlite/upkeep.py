@@ -15,7 +15,7 @@ from typing import Final
 import orjson
 from sqlite_utils import Database
 
-from .base import NewEvent, Thinned
+from ..base import NewEvent, Thinned
 from .driver import sqlite3
 
 #: A step ends after this long, then comes its commit. An event of the largest size takes 4 ms to delete.

@@ -2,10 +2,10 @@
 (both are one socket).
 
 Python runs one thread at a time. With the database on a thread of the collector's, the two wait for each other, and
-one core does all the work; here the second core does half of it. `sqlite_process.py` is the other end and starts this.
+one core does all the work; here the second core does half of it. `process.py` is the other end and starts this.
 It ends when its input does: with the collector, however that one ends, and never in the middle of a transaction.
 
-    python -m levqor_errors.storage.sqlite_child PATH BUSY_SECONDS PAGE_LIMIT CHECKPOINT_PAGES WAL_KEPT
+    python -m levqor_errors.storage.sqlite.child PATH BUSY_SECONDS PAGE_LIMIT CHECKPOINT_PAGES WAL_KEPT
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import BinaryIO, Final
 from urllib.parse import quote
 
 from .driver import sqlite3
-from .sqlite_write import Row, write_batch
+from .write import Row, write_batch
 
 #: Before each message: its length.
 LENGTH: Final = struct.Struct(">I")

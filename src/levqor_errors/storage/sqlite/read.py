@@ -13,10 +13,10 @@ from typing import Any, Final
 import orjson
 from sqlite_utils import Database
 
-from .. import instants, limits
-from ..event import Source
-from ..severity import Severity
-from .base import Filters, Page
+from ... import instants, limits
+from ...event import Source
+from ...severity import Severity
+from ..base import Filters, Page
 from .driver import sqlite3
 
 #: What a page shows of each event: all but the context, which can be large.

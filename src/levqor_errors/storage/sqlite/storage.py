@@ -1,7 +1,7 @@
 """SQLite storage: what the collector asks of it, and how it is doing.
 
-`sqlite_open.py` opens the file, `sqlite_connections.py` keeps the connections; what is done with them is in
-`sqlite_write.py`, `sqlite_read.py` and `sqlite_upkeep.py`.
+`open.py` opens the file, `connections.py` keeps the connections; what is done with them is in
+`write.py`, `read.py` and `upkeep.py`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any, Final
 
 from sqlite_utils import Database
 
-from .. import limits
-from ..errors import EventUnstorableError, StorageUnavailableError
-from . import sqlite_read, sqlite_services, sqlite_upkeep, sqlite_write
-from .base import Filters, NewEvent, Page, Size, StoredEvent, Thinned
+from ... import limits
+from ...errors import EventUnstorableError, StorageUnavailableError
+from ..base import Filters, NewEvent, Page, Size, StoredEvent, Thinned
+from . import read, services, upkeep, write
+from .connections import UPKEEP_BUSY_SECONDS, Connections, QuotaError
 from .driver import sqlite3
-from .sqlite_connections import UPKEEP_BUSY_SECONDS, Connections, QuotaError
 
 #: How long a write waits for another process's lock before its senders are told to come again.
 BUSY_SECONDS: Final = 5.0
@@ -39,7 +39,7 @@ _ADD_REFUSALS: Final = """
 
 
 class SqliteStorage:
-    """A `Storage` (see `base.py`) in one SQLite file.
+    """A `Storage` (see `../base.py`) in one SQLite file.
 
     Args:
         path: the file; made, with mode 0600, if it is not there.
@@ -68,8 +68,8 @@ class SqliteStorage:
         self._min_free_bytes = min_free_bytes
         self._read_seconds = read_seconds
         self._wal_warn_bytes = wal_warn_bytes
-        self._thinner = sqlite_upkeep.Thinner()
-        self._merge = sqlite_upkeep.IndexMerge()
+        self._thinner = upkeep.Thinner()
+        self._merge = upkeep.IndexMerge()
         self._wanted = 0
         self._space_until = 0.0
         self._to_shorten = False
@@ -77,12 +77,12 @@ class SqliteStorage:
 
     async def write(self, batch: Sequence[NewEvent]) -> list[StoredEvent | EventUnstorableError]:
         await self._require_space()
-        rows = [sqlite_write.to_row(new) for new in batch]
+        rows = [write.to_row(new) for new in batch]
         try:
             results = await self._connections.write(rows)
         except QuotaError:
             # Twice as much if that was not enough: now and then the full-text index merges its parts within a write.
-            self._wanted = max(sqlite_upkeep.weight(batch), 2 * self._wanted)
+            self._wanted = max(upkeep.weight(batch), 2 * self._wanted)
             self._space_until = 0.0
             raise
         self._wanted = 0
@@ -93,19 +93,19 @@ class SqliteStorage:
 
     def recent(self, filters: Filters, *, limit: int, before: int | None = None) -> Page:
         with self._reader() as db:
-            return sqlite_read.recent(db, filters, limit=limit, before=before)
+            return read.recent(db, filters, limit=limit, before=before)
 
     def get(self, event_id: int) -> dict[str, Any] | None:
         with self._reader() as db:
-            return sqlite_read.get(db, event_id)
+            return read.get(db, event_id)
 
     def stats(self, filters: Filters) -> dict[str, Any]:
         with self._reader() as db:
-            return sqlite_read.stats(db, filters)
+            return read.stats(db, filters)
 
     def services(self) -> list[str]:
         with self._reader() as db:
-            return sqlite_services.known(db)
+            return services.known(db)
 
     def health(self) -> dict[str, Any]:
         unsent = 0
@@ -166,7 +166,7 @@ class SqliteStorage:
 
     def prune(self, before: str, *, most: int) -> int:
         with self._connections.upkeep() as db:
-            deleted = sqlite_upkeep.prune(db, before, most)
+            deleted = upkeep.prune(db, before, most)
         if deleted:
             self._thinner.forget()
             self._merge.deleted(deleted)
@@ -195,7 +195,7 @@ class SqliteStorage:
             return True
         if surplus > 0:
             with self._connections.upkeep() as db:
-                given = sqlite_upkeep.vacuum(db, surplus)
+                given = upkeep.vacuum(db, surplus)
             if given:
                 self._to_shorten = True
                 return True

@@ -1,4 +1,4 @@
-"""The collector's end of the process that writes events (`sqlite_child.py`, which says why there is one).
+"""The collector's end of the process that writes events (`child.py`, which says why there is one).
 
 `SqliteStorage.write` calls it, one batch at a time. The process starts with the first batch, and again if it was lost.
 """
@@ -13,9 +13,9 @@ import subprocess
 import sys
 from typing import Any, Final, NamedTuple
 
+from .child import LENGTH
 from .driver import sqlite3
-from .sqlite_child import LENGTH
-from .sqlite_write import Written
+from .write import Written
 
 #: Without it, `-m` would import from the directory that the collector happens to be started in.
 _SAFE_PATH: Final = ("-P",) if sys.version_info >= (3, 11) else ()
@@ -48,7 +48,7 @@ class WriterProcess:
         self._line: _Line | None = None
 
     async def write(self, rows: list[tuple[Any, ...]]) -> list[Written | str]:
-        """Write a batch, made by `sqlite_write.to_row`, in one transaction; see `sqlite_write.write_batch`.
+        """Write a batch, made by `write.to_row`, in one transaction; see `write.write_batch`.
 
         Raises:
             sqlite3.Error: the database's own, with its text. Also when the process was lost on the way, and then nobody
@@ -102,7 +102,7 @@ class _Line:
         self._received = b""
         with childs:
             self._process = subprocess.Popen(  # noqa: S603 - this interpreter, a path and numbers
-                [sys.executable, *_SAFE_PATH, "-m", "levqor_errors.storage.sqlite_child", *map(str, options)],
+                [sys.executable, *_SAFE_PATH, "-m", "levqor_errors.storage.sqlite.child", *map(str, options)],
                 stdin=childs.fileno(),
                 stdout=childs.fileno(),
             )

@@ -1,0 +1,17 @@
+"""SQLite, one file that its owner owns.
+
+storage.py      the protocol's methods, health
+open.py         opening a file, or refusing it
+connections.py  connections, transactions, what errors mean
+schema.py       the tables, as migrations
+process.py      the process that writes events, as the collector sees it
+child.py        that process
+write.py        a batch of events in one transaction
+read.py         pages, single events, statistics
+services.py     the names of services
+upkeep.py       deleting what is old or too much, giving space back
+turns.py        whose turn it is to write
+driver.py       which SQLite
+
+Nothing is imported here: the process that writes has no use for most of it.
+"""
