@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from levqor_errors.storage import StoredEvent
+from levqor_errors.storage.rows import Written, to_row
 from levqor_errors.storage.sqlite.driver import sqlite3
 from levqor_errors.storage.sqlite.process import WriterOptions, WriterProcess
 from levqor_errors.storage.sqlite.storage import SqliteStorage
-from levqor_errors.storage.sqlite.write import Written, to_row
 from storage_support import new_event
 from support import event_ids, rows, wait_until
 

@@ -7,8 +7,7 @@ schema.py       the tables, as migrations
 process.py      the process that writes events, as the collector sees it
 child.py        that process
 write.py        a batch of events in one transaction
-read.py         pages, single events, statistics
-services.py     the names of services
+search.py       what reading has to know of SQLite
 upkeep.py       deleting what is old or too much, giving space back
 turns.py        whose turn it is to write
 driver.py       which SQLite

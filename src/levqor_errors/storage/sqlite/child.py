@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import BinaryIO, Final
 from urllib.parse import quote
 
+from ..rows import Row
 from .driver import sqlite3
-from .write import Row, write_batch
+from .write import write_batch
 
 #: Before each message: its length.
 LENGTH: Final = struct.Struct(">I")

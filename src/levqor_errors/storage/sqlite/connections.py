@@ -20,11 +20,11 @@ from typing import Any, Final
 from sqlite_utils import Database
 
 from ...errors import StorageUnavailableError
+from ..rows import Written
 from .driver import sqlite3
 from .open import connect, file_size, is_damage, open_database
 from .process import LOST, WriterOptions, WriterProcess
 from .turns import Turns
-from .write import Written
 
 logger = logging.getLogger("levqor_errors.storage")
 

@@ -13,9 +13,9 @@ import subprocess
 import sys
 from typing import Any, Final, NamedTuple
 
+from ..rows import Written
 from .child import LENGTH
 from .driver import sqlite3
-from .write import Written
 
 #: Without it, `-m` would import from the directory that the collector happens to be started in.
 _SAFE_PATH: Final = ("-P",) if sys.version_info >= (3, 11) else ()

@@ -17,10 +17,12 @@ from sqlite_utils import Database
 
 from ... import limits
 from ...errors import EventUnstorableError, StorageUnavailableError
+from .. import read, rows
 from ..base import Filters, NewEvent, Page, Size, StoredEvent, Thinned
-from . import read, services, upkeep, write
+from . import upkeep
 from .connections import UPKEEP_BUSY_SECONDS, Connections, QuotaError
 from .driver import sqlite3
+from .search import dialect
 
 #: How long a write waits for another process's lock before its senders are told to come again.
 BUSY_SECONDS: Final = 5.0
@@ -77,9 +79,9 @@ class SqliteStorage:
 
     async def write(self, batch: Sequence[NewEvent]) -> list[StoredEvent | EventUnstorableError]:
         await self._require_space()
-        rows = [write.to_row(new) for new in batch]
+        written = [rows.to_row(new) for new in batch]
         try:
-            results = await self._connections.write(rows)
+            results = await self._connections.write(written)
         except QuotaError:
             # Twice as much if that was not enough: now and then the full-text index merges its parts within a write.
             self._wanted = max(upkeep.weight(batch), 2 * self._wanted)
@@ -93,19 +95,22 @@ class SqliteStorage:
 
     def recent(self, filters: Filters, *, limit: int, before: int | None = None) -> Page:
         with self._reader() as db:
-            return read.recent(db, filters, limit=limit, before=before)
+            return read.recent(dialect(db), filters, limit=limit, before=before)
 
     def get(self, event_id: int) -> dict[str, Any] | None:
         with self._reader() as db:
-            return read.get(db, event_id)
+            try:
+                return read.get(dialect(db), event_id)
+            except ValueError as error:
+                raise sqlite3.DatabaseError(f"malformed context of event {event_id}") from error
 
     def stats(self, filters: Filters) -> dict[str, Any]:
         with self._reader() as db:
-            return read.stats(db, filters)
+            return read.stats(dialect(db), filters)
 
     def services(self) -> list[str]:
         with self._reader() as db:
-            return services.known(db)
+            return read.services(dialect(db))
 
     def health(self) -> dict[str, Any]:
         unsent = 0

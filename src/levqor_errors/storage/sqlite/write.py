@@ -16,10 +16,8 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from ... import instants
 from ...grouping import overflow_group
-from ...severity import Severity
-from ..base import NewEvent
+from ..rows import Fresh, Row, Written, hourly, owed
 from .driver import sqlite3
 
 # What the database says of one event's content, as against its own state or a misuse of it.
@@ -72,50 +70,6 @@ _INDEX: Final = """
 """
 
 
-class Row(NamedTuple):
-    """An event as it crosses from the collector to the process that writes: plain values, so that `marshal` can carry
-    it."""
-
-    created_at: str
-    source: str
-    service: str
-    path_or_screen: str | None
-    user_email: str | None
-    severity: str
-    message: str
-    stack: str | None
-    event_id: str
-    received_at: str
-    environment: str | None
-    release: str | None
-    #: JSON.
-    context: str | None
-    fingerprint: str
-    title: str
-    grouping: tuple[str, ...]
-    #: Whether the event can be a retry of one that is stored already.
-    sender_id: bool
-    may_open: bool
-
-
-class Written(NamedTuple):
-    """What became of a row: its id, whether it was there already, whether it opened an issue."""
-
-    id: int
-    duplicate: bool
-    new_issue: bool
-
-
-def to_row(new: NewEvent) -> tuple[Any, ...]:
-    """What is to be written of an event: the values of a `Row`. As a plain tuple, since `marshal` takes no other."""
-    event = new.event
-    return (
-        event.created_at, event.source.value, event.service, event.path_or_screen, event.user_email,
-        event.severity.value, event.message, event.stack, event.event_id, event.received_at, event.environment,
-        event.release, _json(event.context) if event.context else None, *new.group, event.sender_id, new.may_open,
-    )  # fmt: skip
-
-
 class _Known(NamedTuple):
     """What the database had before the batch."""
 
@@ -125,14 +79,6 @@ class _Known(NamedTuple):
     events: dict[str, int]
     #: Issue ids by fingerprint, of those that the batch has again.
     issues: dict[str, int]
-
-
-class _Fresh(NamedTuple):
-    """A row that is not stored yet, under the ids that it gets."""
-
-    id: int
-    row: Row
-    issue_id: int
 
 
 def write_batch(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Written | str]:
@@ -194,7 +140,7 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Written
     known = _look_up(connection, rows)
     titles: list[tuple[int, str, str, str, str, str, str]] = []
     results: list[Written] = []
-    fresh: list[_Fresh] = []
+    fresh: list[Fresh] = []
     next_id = known.last_id + 1
     next_issue = known.last_issue + 1
     for row in rows:
@@ -215,7 +161,7 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Written
             next_issue += 1
             seen = row.received_at
             titles.append((issue_id, fingerprint, json.dumps(parts), title, row.service, seen, seen))
-        fresh.append(_Fresh(next_id, row, issue_id))
+        fresh.append(Fresh(next_id, row, issue_id))
         results.append(Written(next_id, False, opened))
         next_id += 1
     if fresh:
@@ -224,8 +170,8 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Written
         _insert_events(connection, fresh)
         connection.execute(_INDEX, (fresh[0].id,))
         connection.executemany(_UPDATE_ISSUE, _seen(fresh))
-        connection.executemany(_UPSERT_COUNT, _counts(fresh))
-        connection.executemany(_UPSERT_OWED, _owed(fresh))
+        connection.executemany(_UPSERT_COUNT, hourly(fresh))
+        connection.executemany(_UPSERT_OWED, owed(fresh))
     return results
 
 
@@ -239,7 +185,7 @@ def _look_up(connection: sqlite3.Connection, rows: Sequence[Row]) -> _Known:
     return _Known(last_id or 0, last_issue or 0, orjson.loads(events), orjson.loads(issues))
 
 
-def _insert_events(connection: sqlite3.Connection, fresh: Sequence[_Fresh]) -> None:
+def _insert_events(connection: sqlite3.Connection, fresh: Sequence[Fresh]) -> None:
     start = 0
     for rows in _ROWS:
         while len(fresh) - start >= rows:
@@ -254,28 +200,10 @@ def _insert_events(connection: sqlite3.Connection, fresh: Sequence[_Fresh]) -> N
             start += rows
 
 
-def _seen(fresh: Iterable[_Fresh]) -> list[tuple[int, str, int]]:
+def _seen(fresh: Iterable[Fresh]) -> list[tuple[int, str, int]]:
     counts = Counter([one.issue_id for one in fresh])
     last = {issue_id: row.received_at for _, row, issue_id in fresh}
     return [(count, last[issue_id], issue_id) for issue_id, count in counts.items()]
-
-
-def _counts(fresh: Iterable[_Fresh]) -> list[tuple[str, str, str, str, int]]:
-    counts = Counter([(row.received_at[:13], row.service, row.source, row.severity) for _, row, _ in fresh])
-    return [
-        (instants.hour_of(hour), service, source, severity, count)
-        for (hour, service, source, severity), count in counts.items()
-    ]
-
-
-def _owed(fresh: Iterable[_Fresh]) -> list[tuple[int, int, int, str]]:
-    """An entry for each issue with critical events: its first of them, how many, and when."""
-    owed: dict[int, tuple[int, int, int, str]] = {}
-    for id_, row, issue_id in fresh:
-        if row.severity == Severity.CRITICAL.value:
-            first, count, at = owed.get(issue_id, (0, id_, 0, row.received_at))[1:]
-            owed[issue_id] = (issue_id, first, count + 1, at)
-    return list(owed.values())
 
 
 def _json(value: object) -> str:

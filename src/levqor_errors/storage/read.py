@@ -1,23 +1,22 @@
-"""Reading events from SQLite: pages, single events, exact statistics. Runs on read-only connections.
+"""Reading events: pages, single events, exact statistics. The same SQL for each database, but for the search.
 
-Every value goes into a statement as a parameter; what is put together as text here is fixed SQL only.
+Every value goes into a statement as a parameter; what is put together as text here is fixed SQL only. A parameter is
+written `?`, and `Dialect.run` makes of it what its driver takes.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
-from sqlite_utils import Database
 
-from ... import instants, limits
-from ...event import Source
-from ...severity import Severity
-from ..base import Filters, Page
-from .driver import sqlite3
+from .. import instants, limits
+from ..event import Source
+from ..severity import Severity
+from .base import Filters, Page
 
 #: What a page shows of each event: all but the context, which can be large.
 _PAGE_COLUMNS: Final = (
@@ -35,17 +34,34 @@ _SERVICES: Final = 100
 _HOURLY_DAYS: Final = 14
 
 
-def recent(db: Database, filters: Filters, *, limit: int, before: int | None) -> Page:
+class Dialect(NamedTuple):
+    """What differs between databases."""
+
+    #: Runs a statement with its values; gives its rows.
+    run: Callable[[str, Sequence[Any]], Iterable[Any]]
+    #: Tables, or views of them, with the columns of `event_counts` and `issues`.
+    counts: str
+    issues: str
+    #: Where events with words to be found come from, the events as `e`.
+    search_tables: str
+    #: By what those are ordered; the same order as that of `e.id`.
+    search_order: str
+    #: What they have to match, with one parameter.
+    search_condition: str
+    #: The parameter, of words that have a letter or digit each; without any it matches nothing.
+    search_value: Callable[[list[str]], str]
+
+
+def recent(db: Dialect, filters: Filters, *, limit: int, before: int | None) -> Page:
     """A page of events by id, the newest first."""
-    where, values = _where(filters)
+    where, values = _where(db, filters)
     if before is not None:
         where.append("e.id < ?")
         values.append(before)
-    # With a search the full-text index leads: it gives row ids in descending order, so the walk ends at the limit.
-    tables = "error_events_fts f CROSS JOIN error_events e ON e.id = f.rowid" if filters.q else "error_events e"
-    order = "f.rowid" if filters.q else "e.id"
+    tables = _tables(db, filters)
+    order = db.search_order if filters.q else "e.id"
     condition = f"WHERE {' AND '.join(where)}" if where else ""
-    rows = db.execute(
+    rows = db.run(
         f"SELECT {_SELECT} FROM {tables} {condition} ORDER BY {order} DESC LIMIT ?",
         [*values, limit + 1],
     )
@@ -59,21 +75,21 @@ def recent(db: Database, filters: Filters, *, limit: int, before: int | None) ->
     return Page(errors, None)
 
 
-def get(db: Database, id_: int) -> dict[str, Any] | None:
-    """One event, with `context` as an object and its issue under `issue`."""
-    found = db.execute(f"SELECT {_SELECT}, e.context FROM error_events e WHERE e.id = ?", [id_]).fetchone()
+def get(db: Dialect, id_: int) -> dict[str, Any] | None:
+    """One event, with `context` as an object and its issue under `issue`.
+
+    Raises:
+        orjson.JSONDecodeError: its context is none. It was when it was stored; a database sees damage in its own
+            structure only.
+    """
+    found = next(iter(db.run(f"SELECT {_SELECT}, e.context FROM error_events e WHERE e.id = ?", [id_])), None)
     if found is None:
         return None
     event = dict(zip((*_PAGE_COLUMNS, "context"), found, strict=True))
-    try:
-        event["context"] = orjson.loads(event["context"]) if event["context"] else {}
-    except orjson.JSONDecodeError as error:
-        # It was JSON when it was stored; SQLite sees damage in its own structure only.
-        raise sqlite3.DatabaseError(f"malformed context of event {id_}") from error
-    issue = db.execute(
-        f"SELECT {', '.join(_ISSUE_COLUMNS)} FROM issues WHERE id = ?",
-        [event["issue_id"]],
-    ).fetchone()
+    event["context"] = orjson.loads(event["context"]) if event["context"] else {}
+    issue = next(
+        iter(db.run(f"SELECT {', '.join(_ISSUE_COLUMNS)} FROM {db.issues} WHERE id = ?", [event["issue_id"]])), None
+    )
     event["issue"] = None
     if issue is not None:
         event["issue"] = dict(zip(_ISSUE_COLUMNS, issue, strict=True))
@@ -81,13 +97,15 @@ def get(db: Database, id_: int) -> dict[str, Any] | None:
     return event
 
 
-def stats(db: Database, filters: Filters) -> dict[str, Any]:
+def stats(db: Dialect, filters: Filters) -> dict[str, Any]:
     """Exact counts. From the hourly table where it can say, from the rows where only they can."""
-    counted, values = _counted(filters)
+    counted, values = _counted(db, filters)
     # One statement, and so one state of the database: the parts of the answer add up.
-    counts = db.execute(
-        f"{counted} SELECT hour, service, source, severity, SUM(n) FROM counted GROUP BY 1, 2, 3, 4 ORDER BY 1", values
-    ).fetchall()
+    query = (
+        f"{counted} SELECT hour, service, source, severity, CAST(SUM(n) AS BIGINT) FROM counted"
+        " GROUP BY 1, 2, 3, 4 ORDER BY 1"
+    )
+    counts = list(db.run(query, values))
     severities: Counter[str] = Counter({severity.value: 0 for severity in Severity})
     sources: Counter[str] = Counter({source.value: 0 for source in Source})
     services: Counter[str] = Counter()
@@ -108,10 +126,11 @@ def stats(db: Database, filters: Filters) -> dict[str, Any]:
     }
 
 
-def _refused(db: Database, filters: Filters) -> dict[str, dict[str, int]]:
+def _refused(db: Dialect, filters: Filters) -> dict[str, dict[str, int]]:
     """What was refused in the hours that the range touches."""
-    rows = db.execute(
-        "SELECT reason, SUM(requests), SUM(events) FROM refusals WHERE hour >= ? AND hour < ? GROUP BY 1 ORDER BY 1",
+    rows = db.run(
+        "SELECT reason, CAST(SUM(requests) AS BIGINT), CAST(SUM(events) AS BIGINT) FROM refusals"
+        " WHERE hour >= ? AND hour < ? GROUP BY 1 ORDER BY 1",
         [instants.hour_of(filters.since) if filters.since else "", filters.until or "~"],
     )
     return {reason: {"requests": requests, "events": events} for reason, requests, events in rows}
@@ -130,8 +149,12 @@ def _series(counts: Sequence[tuple[Any, ...]], *, by_day: bool) -> list[dict[str
     return list(points.values())
 
 
-def _where(filters: Filters) -> tuple[list[str], list[Any]]:
-    """Conditions on `error_events e`, and on `error_events_fts f` where there is a search."""
+def _tables(db: Dialect, filters: Filters) -> str:
+    return db.search_tables if filters.q else "error_events e"
+
+
+def _where(db: Dialect, filters: Filters) -> tuple[list[str], list[Any]]:
+    """Conditions on what `_tables` says."""
     where: list[str] = []
     values: list[Any] = []
     for column in ("source", "service", "environment", "release", "event_id"):
@@ -149,22 +172,17 @@ def _where(filters: Filters) -> tuple[list[str], list[Any]]:
         where.append("e.received_at < ?")
         values.append(filters.until)
     if filters.q is not None:
-        where.append("f.error_events_fts MATCH ?")
-        values.append(_match(filters.q))
+        where.append(db.search_condition)
+        # A word without a letter or digit is no token, and would match nothing.
+        words = [word for word in filters.q.split() if any(character.isalnum() for character in word)]
+        values.append(db.search_value(words))
     return where, values
 
 
-def _match(search: str) -> str:
-    """Words to be found, as FTS5 takes them: each a quoted string, so that nothing in them is its syntax (sqlite-utils'
-    quote_fts lets a lone quote through). A word without a letter or digit is no token, and would match nothing."""
-    words = [word for word in search.split() if any(character.isalnum() for character in word)]
-    return " ".join('"' + word.replace('"', '""') + '"' for word in words) or '""'
-
-
-def _counted(filters: Filters) -> tuple[str, list[Any]]:
+def _counted(db: Dialect, filters: Filters) -> tuple[str, list[Any]]:
     """A common table expression `counted (hour, service, source, severity, n)` of all that match, and its values."""
     if any(value is not None for value in (filters.environment, filters.release, filters.event_id, filters.q)):
-        return _counted_rows(filters)
+        return _counted_rows(db, filters)
     where: list[str] = []
     values: list[Any] = []
     for column in ("source", "service"):
@@ -175,17 +193,17 @@ def _counted(filters: Filters) -> tuple[str, list[Any]]:
     if filters.severity:
         where.append(f"severity IN ({', '.join('?' * len(filters.severity))})")
         values.extend(filters.severity)
-    matches = " AND ".join(where) or "1"
+    matches = " AND ".join(where) or "1 = 1"
 
     # The hours that lie in the range as a whole come from the table, the broken ones at its ends from their rows.
     first = _hour_up(filters.since) if filters.since else None
     last = instants.hour_of(filters.until) if filters.until else None
     if first is not None and last is not None and first > last:
-        return _counted_rows(filters)
+        return _counted_rows(db, filters)
     parts: list[str] = []
     bound: list[Any] = []
     hours = "".join((" AND hour >= ?" if first else "", " AND hour < ?" if last else ""))
-    parts.append(f"SELECT hour, service, source, severity, count FROM event_counts WHERE {matches}{hours}")
+    parts.append(f"SELECT hour, service, source, severity, count FROM {db.counts} WHERE {matches}{hours}")
     bound += [*values, *(edge for edge in (first, last) if edge)]
     for since, until in ((filters.since, first), (last, filters.until)):
         if since is not None and until is not None and since < until:
@@ -200,9 +218,9 @@ def _counted(filters: Filters) -> tuple[str, list[Any]]:
 _HOUR: Final = "substr(received_at, 1, 13) || ':00:00.000Z'"
 
 
-def _counted_rows(filters: Filters) -> tuple[str, list[Any]]:
-    where, values = _where(filters)
-    tables = "error_events_fts f CROSS JOIN error_events e ON e.id = f.rowid" if filters.q else "error_events e"
+def _counted_rows(db: Dialect, filters: Filters) -> tuple[str, list[Any]]:
+    where, values = _where(db, filters)
+    tables = _tables(db, filters)
     condition = f"WHERE {' AND '.join(where)}" if where else ""
     return (
         f"WITH counted (hour, service, source, severity, n) AS "
@@ -219,3 +237,8 @@ def _hour_up(instant: str) -> str:
         return instants.to_text(instants.from_text(hour) + timedelta(hours=1))
     except OverflowError:
         return "9999-12-31T23:59:59.999Z"
+
+
+def services(db: Dialect) -> list[str]:
+    """Names of services that were ever counted: `event_counts` outlives the events themselves."""
+    return [service for (service,) in db.run(f"SELECT DISTINCT service FROM {db.counts} LIMIT ?", [limits.SERVICES])]

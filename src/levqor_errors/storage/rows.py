@@ -1,0 +1,88 @@
+"""Rows on their way into a database, whichever it is: what an event's columns hold, and what a batch adds to counts.
+
+Comes after `base.py`; used by each database's `write.py`. Imports little, for the process that writes into SQLite.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import orjson
+
+from .. import instants
+from ..severity import Severity
+from .base import NewEvent
+
+
+class Row(NamedTuple):
+    """An event as it crosses from the collector to the process that writes: plain values, so that `marshal` can carry
+    it."""
+
+    created_at: str
+    source: str
+    service: str
+    path_or_screen: str | None
+    user_email: str | None
+    severity: str
+    message: str
+    stack: str | None
+    event_id: str
+    received_at: str
+    environment: str | None
+    release: str | None
+    #: JSON.
+    context: str | None
+    fingerprint: str
+    title: str
+    grouping: tuple[str, ...]
+    #: Whether the event can be a retry of one that is stored already.
+    sender_id: bool
+    may_open: bool
+
+
+class Written(NamedTuple):
+    """What became of a row: its id, whether it was there already, whether it opened an issue."""
+
+    id: int
+    duplicate: bool
+    new_issue: bool
+
+
+def to_row(new: NewEvent) -> tuple[Any, ...]:
+    """What is to be written of an event: the values of a `Row`. As a plain tuple, since `marshal` takes no other."""
+    event = new.event
+    return (
+        event.created_at, event.source.value, event.service, event.path_or_screen, event.user_email,
+        event.severity.value, event.message, event.stack, event.event_id, event.received_at, event.environment,
+        event.release, orjson.dumps(event.context).decode() if event.context else None,
+        *new.group, event.sender_id, new.may_open,
+    )  # fmt: skip
+
+
+class Fresh(NamedTuple):
+    """A row that is not stored yet, under the ids that it gets."""
+
+    id: int
+    row: Row
+    issue_id: int
+
+
+def hourly(fresh: Iterable[Fresh]) -> list[tuple[str, str, str, str, int]]:
+    """What a batch adds to `event_counts`."""
+    counts = Counter([(row.received_at[:13], row.service, row.source, row.severity) for _, row, _ in fresh])
+    return [
+        (instants.hour_of(hour), service, source, severity, count)
+        for (hour, service, source, severity), count in counts.items()
+    ]
+
+
+def owed(fresh: Iterable[Fresh]) -> list[tuple[int, int, int, str]]:
+    """An entry for each issue with critical events: its first of them, how many, and when."""
+    owed: dict[int, tuple[int, int, int, str]] = {}
+    for id_, row, issue_id in fresh:
+        if row.severity == Severity.CRITICAL.value:
+            first, count, at = owed.get(issue_id, (0, id_, 0, row.received_at))[1:]
+            owed[issue_id] = (issue_id, first, count + 1, at)
+    return list(owed.values())

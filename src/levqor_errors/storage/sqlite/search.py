@@ -1,0 +1,27 @@
+"""How to read events from SQLite: what `..read` needs to know of it."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+
+from ..read import Dialect
+
+
+def dialect(db: Database) -> Dialect:
+    """For reads on this connection."""
+    return Dialect(
+        run=db.execute,
+        counts="event_counts",
+        issues="issues",
+        # The full-text index leads: it gives row ids in descending order, so the walk ends at the limit.
+        search_tables="error_events_fts f CROSS JOIN error_events e ON e.id = f.rowid",
+        search_order="f.rowid",
+        search_condition="f.error_events_fts MATCH ?",
+        search_value=_match,
+    )
+
+
+def _match(words: list[str]) -> str:
+    """As FTS5 takes them: each a quoted string, so that nothing in them is its syntax. sqlite-utils' quote_fts lets a
+    lone quote through."""
+    return " ".join('"' + word.replace('"', '""') + '"' for word in words) or '""'
