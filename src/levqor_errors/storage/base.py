@@ -76,8 +76,8 @@ class Size(NamedTuple):
     disk: int
     #: Of the database's file, what is in use; the rest is taken by the next events.
     live: int
-    #: Left on the file system.
-    free: int
+    #: Left on the file system; `None` where it is another machine's.
+    free: int | None
     #: What the last write needed, if there was no room for it under the quota; else 0. Less than half of the quota.
     wanted: int
 

@@ -42,6 +42,8 @@ class Dialect(NamedTuple):
     #: Tables, or views of them, with the columns of `event_counts` and `issues`.
     counts: str
     issues: str
+    #: Which event has an id of its sender's, with one parameter.
+    event_condition: str
     #: Where events with words to be found come from, the events as `e`.
     search_tables: str
     #: By what those are ordered; the same order as that of `e.id`.
@@ -157,11 +159,14 @@ def _where(db: Dialect, filters: Filters) -> tuple[list[str], list[Any]]:
     """Conditions on what `_tables` says."""
     where: list[str] = []
     values: list[Any] = []
-    for column in ("source", "service", "environment", "release", "event_id"):
+    for column in ("source", "service", "environment", "release"):
         value = getattr(filters, column)
         if value is not None:
             where.append(f"e.{column} = ?")
             values.append(value)
+    if filters.event_id is not None:
+        where.append(db.event_condition)
+        values.append(filters.event_id)
     if filters.severity:
         where.append(f"e.severity IN ({', '.join('?' * len(filters.severity))})")
         values.extend(filters.severity)

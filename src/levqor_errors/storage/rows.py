@@ -78,6 +78,16 @@ def hourly(fresh: Iterable[Fresh]) -> list[tuple[str, str, str, str, int]]:
     ]
 
 
+def hourly_of_issues(fresh: Iterable[Fresh]) -> list[tuple[int, str, str, str, str, int, str]]:
+    """The same by issue, with the last instant at which each was seen."""
+    counts: dict[tuple[int, str, str, str, str], tuple[int, str]] = {}
+    for _, row, issue_id in fresh:
+        key = issue_id, instants.hour_of(row.received_at), row.service, row.source, row.severity
+        count, last = counts.get(key, (0, ""))
+        counts[key] = count + 1, max(last, row.received_at)
+    return [(*key, *value) for key, value in counts.items()]
+
+
 def owed(fresh: Iterable[Fresh]) -> list[tuple[int, int, int, str]]:
     """An entry for each issue with critical events: its first of them, how many, and when."""
     owed: dict[int, tuple[int, int, int, str]] = {}

@@ -67,6 +67,7 @@ def test_under_the_floor_nothing_is_taken_and_all_else_works(database: Path) -> 
     with closing(SqliteStorage(str(database))) as storage:
         store(storage, "before", 3)
         free = storage.size().free
+    assert free is not None
     with closing(SqliteStorage(str(database), min_free_bytes=free * 2)) as storage:
         with pytest.raises(StorageUnavailableError, match="too little free space") as caught:
             store(storage, "refused", 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from levqor_errors import instants
-from levqor_errors.storage import Filters, Storage, Thinned
+from levqor_errors.storage import Filters, Storage, Thinned, thinning
 from levqor_errors.storage.sqlite import upkeep
 from levqor_errors.storage.sqlite.storage import SqliteStorage
 from storage_support import NOW, by_issue, new_event, store, total, write
@@ -117,7 +117,7 @@ def test_the_plan_is_made_anew_while_events_come_in(storage: SqliteStorage, data
 def test_more_issues_than_a_plan_can_name(
     storage: SqliteStorage, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upkeep, "_PLAN_ISSUES", 4)
+    monkeypatch.setattr(thinning, "_PLAN_ISSUES", 4)
     for number in range(10):
         store(storage, f"{number}", 5)
     store(storage, "rare", 1)
@@ -181,7 +181,7 @@ def test_a_step_is_short_however_much_there_is_to_do(
 ) -> None:
     store(storage, "old", 400, days_ago=100)
     # With no time at all there is still progress, by one.
-    monkeypatch.setattr(upkeep, "STEP_SECONDS", 0.0)
+    monkeypatch.setattr(thinning, "STEP_SECONDS", 0.0)
     before = instants.to_text(NOW)
     assert storage.prune(before, most=400) == 1
     assert storage.thin(most=400).events <= 1

@@ -13,6 +13,7 @@ def dialect(db: Database) -> Dialect:
         run=db.execute,
         counts="event_counts",
         issues="issues",
+        event_condition="e.event_id = ?",
         # The full-text index leads: it gives row ids in descending order, so the walk ends at the limit.
         search_tables="error_events_fts f CROSS JOIN error_events e ON e.id = f.rowid",
         search_order="f.rowid",

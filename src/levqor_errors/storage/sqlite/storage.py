@@ -19,6 +19,7 @@ from ... import limits
 from ...errors import EventUnstorableError, StorageUnavailableError
 from .. import read, rows
 from ..base import Filters, NewEvent, Page, Size, StoredEvent, Thinned
+from ..thinning import Thinner
 from . import upkeep
 from .connections import UPKEEP_BUSY_SECONDS, Connections, QuotaError
 from .driver import sqlite3
@@ -70,7 +71,7 @@ class SqliteStorage:
         self._min_free_bytes = min_free_bytes
         self._read_seconds = read_seconds
         self._wal_warn_bytes = wal_warn_bytes
-        self._thinner = upkeep.Thinner()
+        self._thinner = Thinner()
         self._merge = upkeep.IndexMerge()
         self._wanted = 0
         self._space_until = 0.0
@@ -182,9 +183,9 @@ class SqliteStorage:
         for _ in range(2):
             if self._thinner.spent:
                 with self._plans() as db:
-                    self._thinner.count(db)
+                    self._thinner.count(upkeep.SqliteVictims(db))
             with self._connections.upkeep() as db:
-                thinned = self._thinner.delete(db, most)
+                thinned = self._thinner.delete(upkeep.SqliteVictims(db), most)
             if any(thinned):
                 break
         self._merge.deleted(thinned.events)

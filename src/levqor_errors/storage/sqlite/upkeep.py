@@ -6,7 +6,6 @@ step and returns, so that commits of events are never held up for long. None of 
 
 from __future__ import annotations
 
-import heapq
 import json
 import time
 from collections.abc import Iterable, Sequence
@@ -15,24 +14,16 @@ from typing import Final
 import orjson
 from sqlite_utils import Database
 
-from ..base import NewEvent, Thinned
+from ..base import NewEvent
+from ..thinning import step_deadline
 from .driver import sqlite3
 
-#: A step ends after this long, then comes its commit. An event of the largest size takes 4 ms to delete.
-STEP_SECONDS: Final = 0.02
 #: Pages of the full-text index that one step writes; about 10 ms.
 _MERGE_PAGES: Final = 100
 #: A merge rewrites the whole index; one is due when this part of the events was deleted since the last, a tenth.
 _MERGE_PART: Final = 10
 #: Pages that go back to the system between two looks at the clock.
 _VACUUM_PAGES: Final = 64
-#: How many issues a plan names; they bound its memory.
-_PLAN_ISSUES: Final = 1_000
-#: A plan is made anew after this long, for events keep coming in.
-_PLAN_SECONDS: Final = 10.0
-#: The part of an issue's events, or of all events, that may go in one turn, a twentieth: while many issues are at one
-#: level, all go down together.
-_TURN: Final = 20
 
 _NOISIEST: Final = """
     SELECT issue_id, COUNT(*) AS events FROM error_events
@@ -52,91 +43,45 @@ def prune(db: Database, before: str, most: int) -> int:
         db,
         "SELECT id FROM error_events WHERE received_at < ? ORDER BY received_at LIMIT ?",
         [before, most],
-        _deadline(),
+        step_deadline(),
     )
 
 
-class Thinner:
-    """Which events go when there is no room: always the oldest of the issue that has the most of them.
+class SqliteVictims:
+    """What `Thinner` has to know of SQLite.
 
-    So all issues go down to one level together, the loudest from furthest up, and the only event of a rare issue is
-    among the last to go. When every issue is down to one event, those issues go of which none is left (their part of
-    the hourly counts stays), then the oldest events of all.
-
-    Counting all events takes about 0.1 s for each million, so it is done once for many steps, by `count`.
+    Args:
+        db: a connection; inside a transaction that holds the write lock, if something is to be deleted.
     """
 
-    def __init__(self) -> None:
-        self._heap: list[tuple[int, int]] = []
-        self._level = 1
-        self._forgotten: list[int] = []
-        self._even = 0
-        self._until = 0.0
+    def __init__(self, db: Database) -> None:
+        self._db = db
 
-    @property
-    def spent(self) -> bool:
-        """Whether it must `count` before it can go on."""
-        return time.monotonic() > self._until or not (self._too_loud() or self._forgotten or self._even)
+    def noisiest(self, most: int) -> list[tuple[int, int]]:
+        return self._db.execute(_NOISIEST, [most]).fetchall()
 
-    def forget(self) -> None:
-        """Events were deleted by another rule: the plan may name some that are gone, and spare the wrong ones."""
-        self._until = 0.0
+    def forgotten(self, most: int) -> list[int]:
+        rows = self._db.execute(f"SELECT id FROM issues WHERE {_FORGOTTEN} ORDER BY id LIMIT ?", [most])
+        return [issue for (issue,) in rows]
 
-    def count(self, db: Database) -> None:
-        """Make a plan; only reads."""
-        found = db.execute(_NOISIEST, [_PLAN_ISSUES]).fetchall()
-        self._heap = [(-events, issue) for issue, events in found]
-        heapq.heapify(self._heap)
-        # Those that are not named have at most as many as the last that is.
-        self._level = found[-1][1] - 1 if len(found) == _PLAN_ISSUES else 1
-        self._forgotten = []
-        self._even = 0
-        if not found:
-            rows = db.execute(f"SELECT id FROM issues WHERE {_FORGOTTEN} ORDER BY id LIMIT ?", [_PLAN_ISSUES])
-            self._forgotten = [issue for (issue,) in rows]
-            (events,) = db.execute("SELECT COUNT(*) FROM error_events").fetchone()
-            # Not all of them on one count: an issue may become loud meanwhile.
-            self._even = 0 if self._forgotten else min(events, max(1, events // _TURN))
-        self._until = time.monotonic() + _PLAN_SECONDS
+    def events(self) -> int:
+        return int(self._db.execute("SELECT COUNT(*) FROM error_events").fetchone()[0])
 
-    def delete(self, db: Database, most: int) -> Thinned:
-        """Delete up to `most` events by the plan."""
-        deadline = _deadline()
-        events = 0
-        while self._too_loud() and events < most and time.monotonic() < deadline:
-            events += self._quieten(db, most - events, deadline)
-        if events or self._heap:
-            return Thinned(events, 0)
-        if self._forgotten:
-            return Thinned(0, self._drop_issues(db, most, deadline))
-        oldest = min(most, self._even)
-        events = _delete(db, "SELECT id FROM error_events ORDER BY id LIMIT ?", [oldest], deadline)
-        self._even -= max(events, 1)
-        return Thinned(events, 0)
-
-    def _too_loud(self) -> bool:
-        return bool(self._heap) and -self._heap[0][0] > self._level
-
-    def _quieten(self, db: Database, most: int, deadline: float) -> int:
-        """Take the loudest issue some way down to the next."""
-        negative, issue = heapq.heappop(self._heap)
-        stored = -negative
-        next_level = max(-self._heap[0][0] if self._heap else 0, self._level)
-        turn = min(most, max(stored - next_level, stored // _TURN, 1))
+    def delete_events(self, issue: int | None, most: int, deadline: float) -> int:
+        if issue is None:
+            return _delete(self._db, "SELECT id FROM error_events ORDER BY id LIMIT ?", [most], deadline)
         query = "SELECT id FROM error_events WHERE issue_id = ? ORDER BY id LIMIT ?"
-        deleted = _delete(db, query, [issue, turn], deadline)
-        if deleted:
-            heapq.heappush(self._heap, (deleted - stored, issue))
-        return deleted
+        return _delete(self._db, query, [issue, most], deadline)
 
-    def _drop_issues(self, db: Database, most: int, deadline: float) -> int:
+    def delete_issues(self, issues: Sequence[int], deadline: float) -> int:
         dropped: list[int] = []
-        while self._forgotten and len(dropped) < most and time.monotonic() < deadline:
-            issue = self._forgotten.pop()
-            if db.conn.execute(f"DELETE FROM issues WHERE id = ? AND {_FORGOTTEN}", [issue]).rowcount:
+        for issue in issues:
+            if self._db.conn.execute(f"DELETE FROM issues WHERE id = ? AND {_FORGOTTEN}", [issue]).rowcount:
                 dropped.append(issue)
+            if time.monotonic() > deadline:
+                break
         # What was told of them long ago. One statement for all: the outbox has no index for it.
-        db.conn.execute(
+        self._db.conn.execute(
             "DELETE FROM alert_outbox WHERE issue_id IN (SELECT value FROM json_each(?))", [json.dumps(dropped)]
         )
         return len(dropped)
@@ -182,7 +127,7 @@ class IndexMerge:
 
 def vacuum(db: Database, pages: int) -> int:
     """Give up to so many free pages back, by moving others into their place; returns how many."""
-    deadline = _deadline()
+    deadline = step_deadline()
     (first,) = db.conn.execute("PRAGMA freelist_count").fetchone()
     free = first
     while first - free < pages and time.monotonic() < deadline:
@@ -202,10 +147,6 @@ def weight(batch: Iterable[NewEvent]) -> int:
         texts += len(event.message.encode()) + len((event.stack or "").encode())
         texts += len(orjson.dumps(event.context)) + 1_000
     return texts * 3 // 2
-
-
-def _deadline() -> float:
-    return time.monotonic() + STEP_SECONDS
 
 
 def _delete(db: Database, query: str, values: Sequence[object], deadline: float) -> int:

