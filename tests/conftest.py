@@ -10,7 +10,8 @@ import pytest
 
 from levqor_errors.collector import create_app
 from levqor_errors.config import CollectorSettings
-from support import SECRET, CollectorProcess, owner, served
+from postgres_support import PostgresServer
+from support import SECRET, CollectorProcess, Database, owner, served
 
 
 @pytest.fixture(autouse=True)
@@ -26,14 +27,40 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LEVQOR_ERRORS_SPOOL_DIR", str(tmp_path / "spool"))
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    """Where the test's database is, or will be."""
-    return tmp_path / "levqor.db"
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Whatever has to do with a database is tested on both kinds, unless it is marked to be about SQLite alone."""
+    if "database" in metafunc.fixturenames:
+        both = metafunc.definition.get_closest_marker("sqlite") is None
+        metafunc.parametrize("database", ["sqlite", "postgres"] if both else ["sqlite"], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A PostgreSQL server, for all tests of this process."""
+    directory = tmp_path_factory.mktemp("postgres")
+    # Its files belong to a user of their own where the tests run as root, who has to get there.
+    for folder in (directory, *directory.parents[:3]):
+        if folder.name.startswith(("pytest-", "popen-")):
+            folder.chmod(0o755)
+    server = PostgresServer(directory / "data")
+    yield server
+    server.stop()
 
 
 @pytest.fixture
-def collector_url(database: Path) -> Iterator[str]:
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """The test's own database: a file that is not there yet, or an address of one that is empty."""
+    if request.param == "sqlite":
+        yield tmp_path / "levqor.db"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    database = server.create_with_tables()
+    yield database
+    server.drop(database)
+
+
+@pytest.fixture
+def collector_url(database: Database) -> Iterator[str]:
     """A collector served by uvicorn in a thread of this process; its address."""
     with served(create_app(CollectorSettings(str(database), SECRET))) as url:
         yield url
@@ -47,11 +74,11 @@ def api(collector_url: str) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def start_collector(database: Path) -> Iterator[Callable[..., CollectorProcess]]:
+def start_collector(database: Database) -> Iterator[Callable[..., CollectorProcess]]:
     """Starts collectors as processes of their own; all end with the test."""
     started: list[CollectorProcess] = []
 
-    def start(path: Path = database, **options: object) -> CollectorProcess:
+    def start(path: Database = database, **options: object) -> CollectorProcess:
         started.append(CollectorProcess(path, **options))  # type: ignore[arg-type]
         return started[-1]
 

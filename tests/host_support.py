@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from support import clean_environ, rows
+from support import Database, clean_environ, rows
 
 #: How the client's own event about its losses begins.
 LOSSES = "the client of this service did not send"
@@ -167,13 +167,13 @@ def address(port: int) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def stored(database: Path) -> Counter[str]:
+def stored(database: Database) -> Counter[str]:
     """How often each message is stored; the client's events about losses are left out."""
     found = rows(database, "SELECT message FROM error_events")
     return Counter(message for (message,) in found if not message.startswith(LOSSES))
 
 
-def told_losses(database: Path) -> Counter[str]:
+def told_losses(database: Database) -> Counter[str]:
     """The losses by reason that clients told the collector of."""
     found = rows(database, "SELECT context FROM error_events WHERE message LIKE ?", [f"{LOSSES}%"])
     return sum((Counter(json.loads(context)["losses"]) for (context,) in found), Counter[str]())

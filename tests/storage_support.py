@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 from levqor_errors.errors import EventUnstorableError
 from levqor_errors.event import normalize
 from levqor_errors.grouping import group
 from levqor_errors.storage import NewEvent, Storage, StoredEvent
-from support import rows
+from support import Database, rows
 
 NOW = datetime(2026, 11, 23, 13, 5, 39, tzinfo=timezone.utc)
 
@@ -34,7 +33,7 @@ def store(storage: Storage, issue: str, number: int, **options: Any) -> None:
     write(storage, [new_event(issue, **options) for _ in range(number)])
 
 
-def by_issue(database: Path) -> dict[str, int]:
+def by_issue(database: Database) -> dict[str, int]:
     """How many events of each issue are stored."""
     query = (
         "SELECT json_extract(grouping, '$[2]'), COUNT(error_events.id) FROM issues"
@@ -43,7 +42,7 @@ def by_issue(database: Path) -> dict[str, int]:
     return dict(rows(database, query))
 
 
-def total(database: Path) -> int:
+def total(database: Database) -> int:
     """How many events were counted."""
     ((counted,),) = rows(database, "SELECT SUM(count) FROM event_counts")
     return int(counted)

@@ -13,12 +13,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
+from postgres_support import PostgresDatabase
+
+#: A file of SQLite's, or a database of PostgreSQL's; as text what the collector takes.
+Database: TypeAlias = "Path | PostgresDatabase"
 SECRET = "a-secret-for-tests-0123456789"
 COMMAND = [sys.executable, "-m", "levqor_errors"]
 
@@ -35,7 +39,7 @@ def clean_environ(**extra: str) -> dict[str, str]:
 class CollectorProcess:
     """`levqor-errors collector` as a real process on a free port; `settings` are variables of its environment."""
 
-    def __init__(self, database: Path, *, port: int = 0, secret: str | None = SECRET, **settings: str) -> None:
+    def __init__(self, database: Database, *, port: int = 0, secret: str | None = SECRET, **settings: str) -> None:
         environ = clean_environ(**({"INTERNAL_SECRET": secret} if secret else {}), **settings)
         self.database = database
         self.secret = secret
@@ -140,13 +144,15 @@ def owner(url: str, secret: str = SECRET) -> httpx.Client:
     return httpx.Client(base_url=url, headers={"X-Internal-Secret": secret}, timeout=30)
 
 
-def rows(database: Path, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-    """Ask the database file itself, as the owner's own SQLite tool would."""
+def rows(database: Database, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """Ask the database itself, as the owner's own tool would."""
+    if isinstance(database, PostgresDatabase):
+        return database.query(sql, values)
     with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         return connection.execute(sql, values).fetchall()
 
 
-def event_ids(database: Path) -> list[str]:
+def event_ids(database: Database) -> list[str]:
     """All event_ids that are stored."""
     return [row[0] for row in rows(database, "SELECT event_id FROM error_events ORDER BY id")]
 

@@ -21,6 +21,9 @@ import pytest
 from shop_support import ADA, BOB, PRIVATE, PUBLIC, ROOT, WEBHOOK, ShopProcess, environ, paid, recent, signature
 from support import CollectorProcess, wait_until
 
+# About the client: which database its events end in does not matter.
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture
 def collector(start_collector: Callable[..., CollectorProcess]) -> CollectorProcess:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from . import limits
+from . import addresses, limits
 from .errors import ConfigError
 from .severity import DEFAULT_SERVICE
 
@@ -35,7 +35,8 @@ class CollectorSettings(NamedTuple):
     """What the collector needs to know.
 
     Attributes:
-        database_path: the SQLite file (`DATABASE_PATH`).
+        database: the path of the SQLite file (`DATABASE_PATH`), or the address of a PostgreSQL database
+            (`DATABASE_URL`, which wins).
         internal_secret: what the owner signs in and calls the API with (`INTERNAL_SECRET`); `None`: the collector
             makes one and keeps it beside the database.
         rate_limit: events a second that one client may send for long (`RATE_LIMIT`); `None`: no limits at all.
@@ -47,7 +48,7 @@ class CollectorSettings(NamedTuple):
         min_free_bytes: how much of the disk is left free (`MIN_FREE_BYTES`); `None`: nothing.
     """
 
-    database_path: str = DEFAULT_DATABASE
+    database: str = DEFAULT_DATABASE
     internal_secret: str | None = None
     rate_limit: float | None = DEFAULT_RATE
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
@@ -58,9 +59,10 @@ class CollectorSettings(NamedTuple):
     min_free_bytes: int | None = DEFAULT_FREE_BYTES
 
     def __repr__(self) -> str:
-        # Without the secret and the keys: settings get printed and logged.
+        # Without the secret, the keys and the database's password: settings get printed and logged.
         hidden = ("internal_secret", "ingest_keys")
-        shown = (f"{name}={value!r}" for name, value in self._asdict().items() if name not in hidden)
+        safe = self._asdict() | {"database": addresses.shown(self.database)}
+        shown = (f"{name}={value!r}" for name, value in safe.items() if name not in hidden)
         return f"CollectorSettings({', '.join(shown)})"
 
     @classmethod
@@ -70,13 +72,16 @@ class CollectorSettings(NamedTuple):
         Raises:
             ConfigError: naming the variable at fault.
         """
-        if environ.get("DATABASE_URL"):
-            raise ConfigError("DATABASE_URL", "is not supported by this version; leave it unset and use DATABASE_PATH")
+        address = environ.get("DATABASE_URL")
+        if address and not addresses.is_address(address):
+            raise ConfigError("DATABASE_URL", "must begin with postgresql://; for an SQLite file set DATABASE_PATH")
+        # The disk of a server is its administrator's; ours would be a guess.
+        most = "off" if address else str(DEFAULT_DATABASE_BYTES)
         # Here and not at the top: the client reads its settings here too, and has no use for these.
         from . import values
 
         return cls(
-            database_path=environ.get("DATABASE_PATH") or DEFAULT_DATABASE,
+            database=address or environ.get("DATABASE_PATH") or DEFAULT_DATABASE,
             internal_secret=read_secret(environ),
             rate_limit=values.read_rate("RATE_LIMIT", environ.get("RATE_LIMIT") or str(DEFAULT_RATE)),
             trusted_proxies=values.read_networks("TRUSTED_PROXIES", environ.get("TRUSTED_PROXIES") or ""),
@@ -87,7 +92,7 @@ class CollectorSettings(NamedTuple):
             ),
             max_database_bytes=values.read_size(
                 "MAX_DATABASE_BYTES",
-                environ.get("MAX_DATABASE_BYTES") or str(DEFAULT_DATABASE_BYTES),
+                environ.get("MAX_DATABASE_BYTES") or most,
                 least=_LEAST_DATABASE_BYTES,
             ),
             min_free_bytes=values.read_size(
@@ -110,9 +115,10 @@ def read_secret(environ: Mapping[str, str] = os.environ) -> str | None:
     return secret or None
 
 
-def secret_file(database_path: str) -> Path:
-    """Where a collector without `INTERNAL_SECRET` keeps the one that it made: beside its database."""
-    return Path(f"{database_path}.secret")
+def secret_file(database: str) -> Path | None:
+    """Where a collector without `INTERNAL_SECRET` keeps the one that it made: beside its file. `None` for PostgreSQL,
+    whose collectors have to share one."""
+    return None if addresses.is_address(database) else Path(f"{database}.secret")
 
 
 class ClientSettings(NamedTuple):

@@ -22,6 +22,9 @@ from levqor_errors.severity import SEVERITY_ALIASES
 from levqor_errors.testing import capture_events
 from support import event_ids, rows, wait_until
 
+# About the client: which database its events end in does not matter.
+pytestmark = pytest.mark.sqlite
+
 Events = list[dict[str, Any]]
 CLIENT_LOGGER = "levqor_errors.client"
 

@@ -23,6 +23,9 @@ from levqor_errors.client.api import report
 from levqor_errors.event import normalize
 from levqor_errors.grouping import group
 
+# About the client: which database its events end in does not matter.
+pytestmark = pytest.mark.sqlite
+
 Events = list[dict[str, Any]]
 
 

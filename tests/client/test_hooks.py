@@ -16,6 +16,9 @@ import pytest
 from client_support import HANG, run_script, spool_lines
 from support import clean_environ, rows
 
+# About the client: which database its events end in does not matter.
+pytestmark = pytest.mark.sqlite
+
 #: Before every program: all hooks, and an ErrorHandler on the root logger, so that nothing is told twice either.
 START = """
 import asyncio, gc, logging, os, sys, threading, time

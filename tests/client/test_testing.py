@@ -18,6 +18,9 @@ from levqor_errors.client.api import current_client
 from levqor_errors.event import normalize
 from levqor_errors.testing import capture_events
 
+# About the client: which database its events end in does not matter.
+pytestmark = pytest.mark.sqlite
+
 
 def test_events_are_as_the_collector_gets_them() -> None:
     with capture_events() as events:

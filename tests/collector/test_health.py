@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,7 +23,7 @@ from levqor_errors.errors import StorageUnavailableError
 from levqor_errors.storage import NewEvent, Storage
 from levqor_errors.storage.sqlite import driver
 from levqor_errors.storage.sqlite import storage as sqlite
-from support import SECRET, served, wait_until
+from support import SECRET, Database, served, wait_until
 
 LOG = "/api/errors/log"
 #: How many requests it takes until all threads that they share are busy, and some more (anyio has 40 of them).
@@ -50,7 +49,7 @@ class Served:
 
 
 @pytest.fixture
-def live(database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def live(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """Its writer gives up on a lock after a fraction of a second."""
 
     def open_storage(path: str, **options: Any) -> sqlite.SqliteStorage:
@@ -68,7 +67,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield threads
 
 
-def locked(database: Path) -> Any:
+def locked(database: Database) -> Any:
     """A connection that holds the write lock. Of the collector's own driver: of another SQLite in the same process no
     lock would be seen.
     """
@@ -109,7 +108,7 @@ class Gate:
         monkeypatch.setattr(storage, name, held)
 
 
-def test_a_collector_that_is_well_says_so_to_anyone(live: Served, database: Path) -> None:
+def test_a_collector_that_is_well_says_so_to_anyone(live: Served, database: Database) -> None:
     assert live.post() == 201
     answer = httpx.get(f"{live.url}/healthz")
     assert answer.status_code == 200
@@ -123,7 +122,7 @@ def test_a_collector_that_is_well_says_so_to_anyone(live: Served, database: Path
     assert httpx.post(f"{live.url}/healthz").status_code == 405
 
 
-def test_it_says_when_writes_fail_and_when_they_work_again(live: Served, database: Path) -> None:
+def test_it_says_when_writes_fail_and_when_they_work_again(live: Served, database: Database) -> None:
     assert live.post() == 201
     before = instants.hour_of(live.client.get("/api/errors/recent").json()["errors"][0]["received_at"])
     with closing(locked(database)) as blocker:
@@ -146,7 +145,7 @@ def test_it_says_when_writes_fail_and_when_they_work_again(live: Served, databas
 
 
 def test_one_that_gets_nothing_to_write_is_tried_again(
-    live: Served, database: Path, monkeypatch: pytest.MonkeyPatch
+    live: Served, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A balancer sends nothing to who is not well; without an end to it, neither would ever find out."""
     with closing(locked(database)) as blocker:

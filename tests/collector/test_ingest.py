@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,12 +11,12 @@ import pytest
 
 from levqor_errors import limits
 from levqor_errors.ids import uuid7
-from support import event_ids, rows
+from support import Database, event_ids, rows
 
 LOG = "/api/errors/log"
 
 
-def test_one_event_is_stored_with_the_original_columns_first(api: httpx.Client, database: Path) -> None:
+def test_one_event_is_stored_with_the_original_columns_first(api: httpx.Client, database: Database) -> None:
     event = {"source": "backend", "service": "test_service", "severity": "error", "message": "Test error"}
     answer = api.post(LOG, json=event)
     assert answer.status_code == 201
@@ -27,7 +26,7 @@ def test_one_event_is_stored_with_the_original_columns_first(api: httpx.Client, 
     assert row[2:9] == ("backend", "test_service", None, None, "error", "Test error", None)
 
 
-def test_many_events_in_an_array_or_ndjson_are_all_stored(api: httpx.Client, database: Path) -> None:
+def test_many_events_in_an_array_or_ndjson_are_all_stored(api: httpx.Client, database: Database) -> None:
     events = [{"message": f"number {number}"} for number in range(5)]
     assert api.post(LOG, json=events).json() == {"ok": True, "accepted": 5, "rejected": []}
     lines = "\n".join(json.dumps(event) for event in events) + "\n"
@@ -36,7 +35,9 @@ def test_many_events_in_an_array_or_ndjson_are_all_stored(api: httpx.Client, dat
     assert len(event_ids(database)) == 10
 
 
-def test_a_bad_event_of_many_is_reported_by_index_and_the_others_are_stored(api: httpx.Client, database: Path) -> None:
+def test_a_bad_event_of_many_is_reported_by_index_and_the_others_are_stored(
+    api: httpx.Client, database: Database
+) -> None:
     answer = api.post(LOG, json=[{"message": "good"}, {}, {"message": "also", "severity": "bad"}, 7])
     assert answer.status_code == 200
     body = answer.json()
@@ -53,7 +54,7 @@ def test_an_empty_array_is_no_error(api: httpx.Client) -> None:
     assert api.post(LOG, json=[]).json() == {"ok": True, "accepted": 0, "rejected": []}
 
 
-def test_gzip_is_taken_also_in_several_members(api: httpx.Client, database: Path) -> None:
+def test_gzip_is_taken_also_in_several_members(api: httpx.Client, database: Database) -> None:
     line = b'{"message": "compressed"}\n'
     headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
     answer = api.post(LOG, content=gzip.compress(line) + gzip.compress(line), headers=headers)
@@ -61,7 +62,7 @@ def test_gzip_is_taken_also_in_several_members(api: httpx.Client, database: Path
     assert len(event_ids(database)) == 2
 
 
-def test_the_same_event_twice_in_one_request_is_stored_once(api: httpx.Client, database: Path) -> None:
+def test_the_same_event_twice_in_one_request_is_stored_once(api: httpx.Client, database: Database) -> None:
     event = {"message": "twice", "event_id": uuid7()}
     assert api.post(LOG, json=[event, event]).json()["accepted"] == 2
     assert event_ids(database) == [event["event_id"]]
@@ -87,7 +88,7 @@ def test_the_same_event_twice_in_one_request_is_stored_once(api: httpx.Client, d
     ],
 )
 def test_what_cannot_be_taken_gets_a_clear_answer(
-    api: httpx.Client, database: Path, content: bytes, headers: dict[str, str], status: int, word: str
+    api: httpx.Client, database: Database, content: bytes, headers: dict[str, str], status: int, word: str
 ) -> None:
     answer = api.post(LOG, content=content, headers=headers)
     assert answer.status_code == status

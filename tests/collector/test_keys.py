@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -13,7 +12,7 @@ from levqor_errors.collector.keys import Keys
 from levqor_errors.collector.refusals import Reason, Refusals, Refused
 from levqor_errors.config import CollectorSettings
 from levqor_errors.errors import RequestRefusedError
-from support import SECRET, event_ids, rows, served
+from support import SECRET, Database, event_ids, rows, served
 
 LOG = "/api/errors/log"
 KEYS = {"shop-key-1234": "shop", "any-key-1234": "*"}
@@ -22,7 +21,7 @@ ANY = {"X-Levqor-Key": "any-key-1234"}
 
 
 @pytest.fixture
-def keyed(database: Path) -> Iterator[tuple[httpx.Client, Refusals]]:
+def keyed(database: Database) -> Iterator[tuple[httpx.Client, Refusals]]:
     """A collector that asks for keys, and what it refused."""
     app = create_app(CollectorSettings(str(database), SECRET, ingest_keys=KEYS))
     with served(app) as url, httpx.Client(base_url=url) as client:
@@ -53,7 +52,7 @@ def test_a_key_comes_in_the_header_or_in_the_address(keyed: tuple[httpx.Client, 
     ],
 )
 def test_without_a_key_it_is_a_401_and_is_counted(
-    keyed: tuple[httpx.Client, Refusals], database: Path, headers: dict[str, str], query: str
+    keyed: tuple[httpx.Client, Refusals], database: Database, headers: dict[str, str], query: str
 ) -> None:
     client, refusals = keyed
     answer = client.post(f"{LOG}{query}", json={"message": "x"}, headers=headers)
@@ -71,7 +70,7 @@ def test_bytes_that_are_no_text_are_no_key() -> None:
             keys.service(headers, query)
 
 
-def test_an_event_without_a_service_gets_the_keys(keyed: tuple[httpx.Client, Refusals], database: Path) -> None:
+def test_an_event_without_a_service_gets_the_keys(keyed: tuple[httpx.Client, Refusals], database: Database) -> None:
     client, _ = keyed
     for service in (None, "", "  ", "unknown", "shop"):
         assert client.post(LOG, json={"message": "x", "service": service}, headers=SHOP).status_code == 201
@@ -79,14 +78,14 @@ def test_an_event_without_a_service_gets_the_keys(keyed: tuple[httpx.Client, Ref
     assert rows(database, "SELECT DISTINCT service FROM issues") == [("shop",)]
 
 
-def test_a_key_for_any_service_takes_all(keyed: tuple[httpx.Client, Refusals], database: Path) -> None:
+def test_a_key_for_any_service_takes_all(keyed: tuple[httpx.Client, Refusals], database: Database) -> None:
     client, _ = keyed
     client.post(LOG, json=[{"message": "x", "service": "web"}, {"message": "x"}], headers=ANY)
     assert rows(database, "SELECT service FROM error_events ORDER BY id") == [("web",), ("unknown",)]
 
 
 def test_an_event_of_another_service_is_refused_and_the_others_are_stored(
-    keyed: tuple[httpx.Client, Refusals], database: Path
+    keyed: tuple[httpx.Client, Refusals], database: Database
 ) -> None:
     client, refusals = keyed
     single = client.post(LOG, json={"message": "x", "service": "web"}, headers=SHOP)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from levqor_errors.collector.auth import COOKIE
-from support import SECRET, CollectorProcess, rows
+from support import SECRET, CollectorProcess, Database, rows
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_a_wrong_secret_is_told_so(browser: httpx.Client) -> None:
     assert not answer.cookies
 
 
-def test_signing_out_ends_the_session_for_a_stolen_cookie_too(browser: httpx.Client, database: Path) -> None:
+def test_signing_out_ends_the_session_for_a_stolen_cookie_too(browser: httpx.Client, database: Database) -> None:
     browser.post("/login", data={"secret": SECRET})
     stolen = browser.cookies[COOKIE]
     # The database holds no token that would let its reader in.
@@ -75,7 +75,7 @@ def test_a_sign_in_leads_to_our_own_pages_only(browser: httpx.Client, target: st
 
 
 def test_the_link_printed_at_start_signs_in_once(
-    start_collector: Callable[..., CollectorProcess], database: Path
+    start_collector: Callable[..., CollectorProcess], database: Database
 ) -> None:
     collector = start_collector(secret=None)
     with httpx.Client(headers={"Accept": "text/html"}) as browser:

@@ -9,7 +9,6 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -20,7 +19,7 @@ from levqor_errors import limits
 from levqor_errors.collector import logs
 from levqor_errors.collector.logs import LogFormatter, hide
 from levqor_errors.collector.server import _LOGGING
-from support import CollectorProcess, wait_until
+from support import CollectorProcess, Database, wait_until
 
 #: 2026-11-24T03:00:00.250Z
 CREATED = 1_795_489_200.25
@@ -232,7 +231,7 @@ def test_the_server_s_own_log_takes_this_form(capsys: pytest.CaptureFixture[str]
 
 
 def test_a_running_collector_tells_of_an_outage_in_two_lines(
-    start_collector: Callable[..., CollectorProcess], database: Path
+    start_collector: Callable[..., CollectorProcess], database: Database
 ) -> None:
     collector = start_collector()
     with closing(sqlite3.connect(database)) as connection:

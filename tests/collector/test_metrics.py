@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
@@ -24,7 +23,7 @@ from levqor_errors.errors import StorageUnavailableError
 from levqor_errors.ids import uuid7
 from levqor_errors.storage import open_storage
 from levqor_errors.version import VERSION
-from support import SECRET, served
+from support import SECRET, Database, served
 
 LOG = "/api/errors/log"
 NOW = "2026-11-24T03:00:00.000Z"
@@ -78,7 +77,7 @@ def test_events_are_counted_exactly_by_severity(collector_url: str) -> None:
     assert value(families, "levqor_errors_queue_lag_seconds") == 0
 
 
-def test_every_reason_of_a_refusal_is_there_from_the_start(database: Path) -> None:
+def test_every_reason_of_a_refusal_is_there_from_the_start(database: Database) -> None:
     app = create_app(CollectorSettings(str(database), SECRET))
     refusals: Refusals = app.state.collector.refusals
     with served(app) as url:
@@ -119,7 +118,7 @@ def test_nothing_that_was_sent_is_in_it(collector_url: str) -> None:
     assert "secret" not in httpx.get(f"{collector_url}/metrics").text
 
 
-def test_failing_writes_show(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failing_writes_show(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     app = create_app(CollectorSettings(str(database), SECRET))
 
     def write(_batch: object) -> list[object]:
@@ -138,7 +137,7 @@ def test_failing_writes_show(database: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_connections_and_facts_are_there_where_somebody_knows_them(
-    database: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage = open_storage(str(database))
     facts = {"database": "x", "wal_bytes": 1, "database_bytes": 2, "free_bytes": 3, "alerts_unsent": 4}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -13,11 +11,11 @@ from starlette.types import ASGIApp
 
 from levqor_errors.collector import create_app
 from levqor_errors.config import CollectorSettings
-from support import SECRET, event_ids, served
+from support import SECRET, Database, event_ids, served
 
 
 @pytest.mark.parametrize("framework", ["starlette", "fastapi"])
-def test_the_collector_works_mounted(framework: str, database: Path) -> None:
+def test_the_collector_works_mounted(framework: str, database: Database) -> None:
     collector = create_app(CollectorSettings(str(database), SECRET))
     host: ASGIApp
     if framework == "starlette":

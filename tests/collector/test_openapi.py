@@ -23,7 +23,7 @@ from levqor_errors.collector import create_app
 from levqor_errors.collector.openapi import DOCUMENT
 from levqor_errors.collector.openapi_schemas import SCHEMAS
 from levqor_errors.config import CollectorSettings
-from support import SECRET, CollectorProcess, clean_environ, rows, served
+from support import SECRET, CollectorProcess, Database, clean_environ, rows, served
 
 RECENT = "/api/errors/recent"
 STATS = "/api/errors/stats"
@@ -38,7 +38,7 @@ needs_schemathesis = pytest.mark.skipif(
 
 
 @pytest.fixture
-def app(database: Path) -> Iterator[Starlette]:
+def app(database: Database) -> Iterator[Starlette]:
     app = create_app(CollectorSettings(str(database), SECRET))
     yield app
     app.state.collector.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,7 +10,7 @@ import pytest
 
 from levqor_errors.storage import Filters
 from levqor_errors.storage.sqlite import storage as sqlite
-from support import CollectorProcess, rows
+from support import CollectorProcess, Database, rows
 
 RECENT = "/api/errors/recent"
 STATS = "/api/errors/stats"
@@ -124,7 +123,7 @@ def test_statistics_of_a_range_count_broken_hours_from_their_rows(filled: httpx.
     assert filled.get(STATS, params=between).json()["total"] == expected
 
 
-def test_counts_outlive_the_rows(start_collector: Callable[..., CollectorProcess], database: Path) -> None:
+def test_counts_outlive_the_rows(start_collector: Callable[..., CollectorProcess], database: Database) -> None:
     collector = start_collector()
     httpx.post(f"{collector.url}/api/errors/log", json=[{"message": "kept in the counts"}] * 3)
     collector.terminate()
@@ -137,7 +136,9 @@ def test_counts_outlive_the_rows(start_collector: Callable[..., CollectorProcess
     assert rows(database, "SELECT COUNT(*) FROM error_events") == [(2,)]
 
 
-def test_a_new_event_opens_a_resolved_issue_again_and_counts_the_regression(database: Path, api: httpx.Client) -> None:
+def test_a_new_event_opens_a_resolved_issue_again_and_counts_the_regression(
+    database: Database, api: httpx.Client
+) -> None:
     stored = api.post("/api/errors/log", json={"message": "it is back"}).json()
     storage = sqlite.SqliteStorage(str(database))
     with storage._transaction() as db:
@@ -148,7 +149,7 @@ def test_a_new_event_opens_a_resolved_issue_again_and_counts_the_regression(data
     assert (issue["state"], issue["regressions"], issue["count"]) == ("open", 1, 2)
 
 
-def test_health_is_public_and_tells_no_path(collector_url: str, database: Path) -> None:
+def test_health_is_public_and_tells_no_path(collector_url: str, database: Database) -> None:
     answer = httpx.get(f"{collector_url}/healthz")
     assert answer.status_code == 200
     assert answer.json()["ok"] is True

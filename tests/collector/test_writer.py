@@ -21,6 +21,8 @@ from levqor_errors.storage import NewEvent, StoredEvent
 from levqor_errors.storage.sqlite import driver
 from levqor_errors.storage.sqlite.storage import SqliteStorage
 
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture
 def storage(database: Path) -> Iterator[SqliteStorage]:

@@ -39,6 +39,9 @@ from levqor_errors.integrations import asgi, wsgi
 from secret_samples import KEYS, OPAQUE, SHORT_KEYS, STRIPE, TEXTS, Secret
 from support import CollectorProcess, event_ids
 
+# About the client: which database its events end in does not matter.
+pytestmark = pytest.mark.sqlite
+
 StartCollector = Callable[..., CollectorProcess]
 
 

@@ -17,6 +17,9 @@ import pytest
 from client_support import refusing, run_script, spool_lines
 from support import CollectorProcess, event_ids, rows
 
+# About the client: which database its events end in does not matter.
+pytestmark = pytest.mark.sqlite
+
 StartCollector = Callable[..., CollectorProcess]
 DEV = ("-X", "dev", "-W", "error")
 

@@ -9,8 +9,13 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from host_support import Host, finish, go_on, line_of, stored
 from support import CollectorProcess, event_ids, wait_until
+
+# About the client: which database its events end in does not matter.
+pytestmark = pytest.mark.sqlite
 
 EVENTS = 10_000
 BURST = f"""

@@ -10,8 +10,13 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from host_support import Host, address, free_port, stored, told_losses
 from support import CollectorProcess
+
+# About the client: which database its events end in does not matter.
+pytestmark = pytest.mark.sqlite
 
 StartCollector = Callable[..., CollectorProcess]
 

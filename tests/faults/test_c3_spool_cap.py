@@ -16,6 +16,9 @@ import pytest
 from host_support import Exchange, FakeCollector, Host, address, finish, free_port, go_on, line_of, stored, told_losses
 from support import CollectorProcess
 
+# About the client: which database its events end in does not matter.
+pytestmark = pytest.mark.sqlite
+
 StartCollector = Callable[..., CollectorProcess]
 
 PROCESSES = 10

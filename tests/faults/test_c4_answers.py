@@ -17,6 +17,9 @@ import pytest
 from host_support import SHIP, Behaviour, Exchange, FakeCollector, Host, finish, go_on, line_of
 from support import wait_until
 
+# About the client: which database its events end in does not matter.
+pytestmark = pytest.mark.sqlite
+
 EVENTS = 40
 GOOD = Counter(f"event {number}" for number in range(EVENTS))
 

@@ -18,6 +18,9 @@ import pytest
 from host_support import Exchange, FakeCollector, Host, address, finish, free_port, go_on, line_of, stored
 from support import CollectorProcess, rows, wait_until
 
+# About the client: which database its events end in does not matter.
+pytestmark = pytest.mark.sqlite
+
 StartCollector = Callable[..., CollectorProcess]
 
 #: `fork(child)` runs a function in a child, which ends by itself or by its alarm; `codes()` waits for all children.

@@ -20,6 +20,9 @@ import pytest
 from host_support import Behaviour, Exchange, FakeCollector, Host, address, finish, free_port, line_of, stored
 from support import CollectorProcess
 
+# About the client: which database its events end in does not matter.
+pytestmark = pytest.mark.sqlite
+
 StartCollector = Callable[..., CollectorProcess]
 
 #: Seconds. The promise is 2; the time for an answer that a hanging collector would be given is 10.

@@ -16,6 +16,9 @@ from levqor_errors import ErrorHandler, init, log_error, log_exception
 from levqor_errors.client.api import report
 from levqor_errors.testing import capture_events
 
+# About the client: which database its events end in does not matter.
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:

@@ -48,6 +48,9 @@ from levqor_errors import (
 from levqor_errors.testing import capture_events
 from support import rows
 
+# About the client: which database its events end in does not matter.
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:

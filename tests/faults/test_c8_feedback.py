@@ -20,6 +20,9 @@ from levqor_errors import ErrorHandler, init, log_error, scope
 from levqor_errors.testing import capture_events
 from support import CollectorProcess, rows
 
+# About the client: which database its events end in does not matter.
+pytestmark = pytest.mark.sqlite
+
 #: Everything that is logged is an event, at every level, and the loggers of the way out log all they can.
 PROGRAM = """
     import json, logging, os, time

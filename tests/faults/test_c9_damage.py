@@ -11,10 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from host_support import SHIP, Exchange, FakeCollector, Host, finish, stored
 from levqor_errors.ids import uuid7
 from spool_support import HEADER, line, prepared, segment
 from support import CollectorProcess, wait_until
+
+# About the client: which database its events end in does not matter.
+pytestmark = pytest.mark.sqlite
 
 StartCollector = Callable[..., CollectorProcess]
 

@@ -34,6 +34,9 @@ from spool_support import HEADER, line, numbered, prepared, segment
 from support import CollectorProcess, clean_environ, wait_until
 
 StartCollector = Callable[..., CollectorProcess]
+# About the client: which database its events end in does not matter.
+pytestmark = pytest.mark.sqlite
+
 WARNING = "events wait in memory"
 
 

@@ -23,7 +23,7 @@ import pytest
 import support
 from levqor_errors import limits
 from levqor_errors.ids import uuid7
-from support import CollectorProcess, event_ids
+from support import CollectorProcess, Database, event_ids
 
 IDLE = 2_000
 SLOW = 500
@@ -135,7 +135,7 @@ def post_until(done: threading.Event, url: str, seconds: float = 60) -> list[flo
 
 
 def test_r10_idle_and_slow_connections(
-    start_collector: StartCollector, database: Path, monkeypatch: pytest.MonkeyPatch
+    start_collector: StartCollector, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut_after(DEADLINE, monkeypatch)
     collector = start_collector()
@@ -181,7 +181,7 @@ async def burst(port: int, sent: list[str]) -> list[tuple[int, bool]]:
     return answers
 
 
-def test_r10_burst(start_collector: StartCollector, database: Path) -> None:
+def test_r10_burst(start_collector: StartCollector, database: Database) -> None:
     collector = start_collector()
     sent = [uuid7() for _ in range(BURST)]
     answers = asyncio.run(burst(collector.port, sent))

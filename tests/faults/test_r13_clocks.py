@@ -12,14 +12,13 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from levqor_errors import instants, limits
-from support import owner, rows
+from support import Database, owner, rows
 
 LOG = "/api/errors/log"
 BEHIND = timedelta(seconds=limits.CLOCK_BEHIND_SECONDS)
@@ -83,7 +82,7 @@ def ids_of(page: dict[str, Any]) -> list[int]:
     return [event["id"] for event in page["errors"]]
 
 
-def test_r13_sender_clocks_move_nothing(process_api: httpx.Client, database: Path) -> None:
+def test_r13_sender_clocks_move_nothing(process_api: httpx.Client, database: Database) -> None:
     before = instants.to_text(now())
     sent: list[int] = []
     # A believable clock before each wrong one, so that any order but that of arrival shows.
@@ -157,7 +156,7 @@ def test_r13_a_believable_clock_is_believed_up_to_its_bounds(process_api: httpx.
         assert event["context"]["claimed_created_at"] == instants.to_text(claim)
 
 
-def test_r13_what_is_no_time_is_refused_by_name(process_api: httpx.Client, database: Path) -> None:
+def test_r13_what_is_no_time_is_refused_by_name(process_api: httpx.Client, database: Database) -> None:
     for claim in NO_TIME:
         answer = process_api.post(LOG, content=f'{{"message": "x", "created_at": {claim}}}')
         assert answer.status_code == 400, f"{claim}: {answer.text}"

@@ -26,7 +26,7 @@ import pytest
 
 import support
 from levqor_errors.ids import uuid7
-from support import CollectorProcess, event_ids, rows, wait_until
+from support import CollectorProcess, Database, event_ids, rows, wait_until
 
 KILLS = 50
 SENDERS = 6
@@ -154,7 +154,7 @@ def repeated(stored: Iterable[str]) -> list[str]:
 
 
 @pytest.mark.timeout(300)
-def test_r1_kill_collector_mid_load(start_collector: StartCollector, database: Path) -> None:
+def test_r1_kill_collector_mid_load(start_collector: StartCollector, database: Database) -> None:
     with Load() as load:
         for kill in range(KILLS):
             collector = start_collector(RATE_LIMIT="off")
@@ -183,7 +183,7 @@ def test_r1_kill_collector_mid_load(start_collector: StartCollector, database: P
     check_counts(database)
 
 
-def test_r1_kill_the_process_that_writes(start_collector: StartCollector, database: Path) -> None:
+def test_r1_kill_the_process_that_writes(start_collector: StartCollector, database: Database) -> None:
     """Who is not answered with a 2xx is told to come again, and the next batch starts another process."""
     collector = start_collector(RATE_LIMIT="off")
     with Load() as load:
@@ -201,7 +201,7 @@ def test_r1_kill_the_process_that_writes(start_collector: StartCollector, databa
     check_counts(database)
 
 
-def check_counts(database: Path) -> None:
+def check_counts(database: Database) -> None:
     """What is counted beside the events says the same as the events do."""
     hour = "substr(received_at, 1, 13) || ':00:00.000Z'"
     by_rows = f"SELECT {hour} AS hour, service, source, severity, COUNT(*) FROM error_events GROUP BY 1, 2, 3, 4"
@@ -212,7 +212,7 @@ def check_counts(database: Path) -> None:
 
 
 def test_r1_sees_a_collector_that_acknowledges_before_the_commit(
-    start_collector: StartCollector, database: Path, monkeypatch: pytest.MonkeyPatch
+    start_collector: StartCollector, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(support, "COMMAND", [sys.executable, str(Path(__file__).with_name("early_ack.py"))])
     with Load() as load:

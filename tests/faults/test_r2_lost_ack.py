@@ -15,14 +15,13 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import httpx
 import pytest
 
 from levqor_errors.ids import uuid7
-from support import CollectorProcess, rows
+from support import CollectorProcess, Database, rows
 
 Events: TypeAlias = list[dict[str, Any]]
 Form: TypeAlias = Callable[[str, Events], httpx.Response]
@@ -94,7 +93,7 @@ def make(count: int) -> Events:
     ]
 
 
-def state(database: Path) -> tuple[list[tuple[Any, ...]], ...]:
+def state(database: Database) -> tuple[list[tuple[Any, ...]], ...]:
     """All that an event changes in the database."""
     return (
         rows(database, "SELECT id, event_id, received_at, issue_id FROM error_events ORDER BY id"),
@@ -115,7 +114,7 @@ def state(database: Path) -> tuple[list[tuple[Any, ...]], ...]:
     ],
 )
 def test_r2_lost_acknowledgement_retried(
-    collector: CollectorProcess, eater: AnswerEater, database: Path, lost: Form, retry: Form, count: int
+    collector: CollectorProcess, eater: AnswerEater, database: Database, lost: Form, retry: Form, count: int
 ) -> None:
     events = make(count)
     with pytest.raises(httpx.TransportError):
@@ -137,7 +136,7 @@ def test_r2_lost_acknowledgement_retried(
 
 
 def test_r2_a_retry_in_the_middle_of_new_events_is_a_retry(
-    collector: CollectorProcess, eater: AnswerEater, database: Path
+    collector: CollectorProcess, eater: AnswerEater, database: Database
 ) -> None:
     old, new = make(3), make(4)
     with pytest.raises(httpx.TransportError):
@@ -150,7 +149,7 @@ def test_r2_a_retry_in_the_middle_of_new_events_is_a_retry(
     assert rows(database, "SELECT SUM(count) FROM event_counts") == [(7,)]
 
 
-def test_r2_a_retry_while_the_first_is_still_under_way(collector: CollectorProcess, database: Path) -> None:
+def test_r2_a_retry_while_the_first_is_still_under_way(collector: CollectorProcess, database: Database) -> None:
     """A sender that gave up waiting comes again while its first request is in the same queue, or the same commit."""
     (event,) = make(1)
     with ThreadPoolExecutor(16) as pool:
@@ -163,7 +162,7 @@ def test_r2_a_retry_while_the_first_is_still_under_way(collector: CollectorProce
 
 
 def test_r2_without_its_own_event_id_a_retry_is_another_event(
-    collector: CollectorProcess, eater: AnswerEater, database: Path
+    collector: CollectorProcess, eater: AnswerEater, database: Database
 ) -> None:
     """The protection switched off: it is the sender's id that the tests above go by, and they can fail."""
     event = {"message": "sent by curl"}

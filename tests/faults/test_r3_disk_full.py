@@ -20,6 +20,8 @@ from levqor_errors.ids import uuid7
 from levqor_errors.storage.sqlite import connections
 from support import SECRET, CollectorProcess, event_ids, owner, rows, served, wait_until
 
+pytestmark = pytest.mark.sqlite
+
 LOG = "/api/errors/log"
 StartCollector = Callable[..., CollectorProcess]
 

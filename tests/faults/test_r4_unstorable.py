@@ -24,7 +24,7 @@ import pytest
 
 from levqor_errors.ids import uuid7
 from levqor_errors.storage.sqlite.driver import sqlite3 as collectors_sqlite3
-from support import CollectorProcess, event_ids, rows, wait_until
+from support import CollectorProcess, Database, event_ids, rows, wait_until
 
 TRIGGER = """
     CREATE TRIGGER refuse_poison BEFORE INSERT ON error_events WHEN new.message = 'poison'
@@ -48,7 +48,7 @@ def refusing(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def collector(refusing: Path, database: Path, start_collector: Callable[..., CollectorProcess]) -> CollectorProcess:
+def collector(refusing: Path, database: Database, start_collector: Callable[..., CollectorProcess]) -> CollectorProcess:
     shutil.copy(refusing, database)
     return start_collector()
 
@@ -76,7 +76,7 @@ def post_ndjson_gzip(collector: CollectorProcess, events: Events) -> httpx.Respo
     return httpx.post(f"{collector.url}/api/errors/log", content=lines, headers=headers, timeout=30)
 
 
-def check_stored(database: Path, expected: list[str]) -> None:
+def check_stored(database: Database, expected: list[str]) -> None:
     """These are stored and no others, and issues and counts count these alone."""
     assert Counter(event_ids(database)) == Counter(expected)
     by_issue = rows(database, "SELECT issue_id, COUNT(*) FROM error_events GROUP BY 1 ORDER BY 1")
@@ -89,7 +89,7 @@ def check_stored(database: Path, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     "letters", ["p", "pg", "gp", "gggpggg", "ppp", "pgpgp", "gxgpgxp", "g" * 37 + "p" + "g" * 62, "p" * 40 + "g"]
 )
-def test_r4_one_unstorable_event_in_a_batch(collector: CollectorProcess, database: Path, letters: str) -> None:
+def test_r4_one_unstorable_event_in_a_batch(collector: CollectorProcess, database: Database, letters: str) -> None:
     expected: list[str] = []
     for send in (post, post_ndjson_gzip):
         events = make(letters)
@@ -106,7 +106,7 @@ def test_r4_one_unstorable_event_in_a_batch(collector: CollectorProcess, databas
         check_stored(database, expected)
 
 
-def test_r4_an_unstorable_event_alone_is_400(collector: CollectorProcess, database: Path) -> None:
+def test_r4_an_unstorable_event_alone_is_400(collector: CollectorProcess, database: Database) -> None:
     (poison,) = make("p")
     answer = post(collector, poison)
     assert answer.status_code == 400
@@ -118,7 +118,7 @@ def test_r4_an_unstorable_event_alone_is_400(collector: CollectorProcess, databa
     check_stored(database, [poison["event_id"]])
 
 
-def test_r4_one_id_as_poison_and_as_good_in_a_batch(collector: CollectorProcess, database: Path) -> None:
+def test_r4_one_id_as_poison_and_as_good_in_a_batch(collector: CollectorProcess, database: Database) -> None:
     """The refused one must not stand in the way of the other as its duplicate."""
     (poison,) = make("p")
     body = post(collector, [poison, {**poison, "message": "good"}, poison]).json()
@@ -127,7 +127,7 @@ def test_r4_one_id_as_poison_and_as_good_in_a_batch(collector: CollectorProcess,
     check_stored(database, [poison["event_id"]])
 
 
-def test_r4_other_senders_in_the_same_commit_are_not_affected(collector: CollectorProcess, database: Path) -> None:
+def test_r4_other_senders_in_the_same_commit_are_not_affected(collector: CollectorProcess, database: Database) -> None:
     opener = make("g")
     others = [make(letters) for letters in ("g", "ggggg", "p", "g", "ggpgg", "gg", "g", "pp", "ggggg", "g")]
     queued = sum(map(len, others))

@@ -16,9 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from levqor_errors.ids import uuid7
 from support import CollectorProcess, event_ids, owner, rows, wait_until
+
+pytestmark = pytest.mark.sqlite
 
 LOG = "/api/errors/log"
 _HOLD = """

@@ -24,6 +24,8 @@ from levqor_errors.collector import create_app, janitor
 from levqor_errors.config import CollectorSettings
 from support import SECRET, owner, rows, served, wait_until
 
+pytestmark = pytest.mark.sqlite
+
 LOG = "/api/errors/log"
 _READ = """
 import sqlite3, sys

@@ -22,6 +22,8 @@ import pytest
 from levqor_errors.ids import uuid7
 from support import CollectorProcess, event_ids, owner, rows, run_command, wait_until
 
+pytestmark = pytest.mark.sqlite
+
 LOG = "/api/errors/log"
 PAGE = 4096
 StartCollector = Callable[..., CollectorProcess]

@@ -24,7 +24,7 @@ import pytest
 import support
 from levqor_errors.ids import uuid7
 from levqor_errors.storage.sqlite.driver import sqlite3 as collectors_sqlite3
-from support import CollectorProcess, event_ids, rows, wait_until
+from support import CollectorProcess, Database, event_ids, rows, wait_until
 
 ROUNDS = 6
 SENDERS = 12
@@ -72,7 +72,7 @@ class Load:
                 self.unexpected.append(f"{answer.status_code} {answer.text}")
 
 
-def stored_alone(database: Path) -> list[str]:
+def stored_alone(database: Database) -> list[str]:
     """What the database file holds by itself: its -wal is gone, and nothing was lost with it."""
     assert not Path(f"{database}-wal").exists()
     alone = Path(shutil.copy(database, database.with_name(f"alone-{uuid7()}.db")))
@@ -90,7 +90,7 @@ def refuses(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_r9_sigterm_under_load(start_collector: StartCollector, database: Path) -> None:
+def test_r9_sigterm_under_load(start_collector: StartCollector, database: Database) -> None:
     acknowledged: set[str] = set()
     for _ in range(ROUNDS):
         collector = start_collector()
@@ -117,7 +117,7 @@ def begin(port: int, body: bytes) -> socket.socket:
 
 
 def test_r9_what_is_under_way_at_the_signal_is_committed_and_answered(
-    start_collector: StartCollector, database: Path
+    start_collector: StartCollector, database: Database
 ) -> None:
     collector = start_collector()
     sent = [uuid7() for _ in range(20)]
@@ -154,7 +154,7 @@ def test_r9_what_is_under_way_at_the_signal_is_committed_and_answered(
 
 
 def test_r9_sees_a_collector_that_acknowledges_before_the_commit(
-    start_collector: StartCollector, database: Path, monkeypatch: pytest.MonkeyPatch
+    start_collector: StartCollector, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(support, "COMMAND", [sys.executable, str(Path(__file__).with_name("early_ack.py"))])
     collector = start_collector()

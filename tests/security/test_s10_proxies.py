@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,7 +17,7 @@ from levqor_errors import limits
 from levqor_errors.collector import create_app
 from levqor_errors.collector.throttle import BURST as GUESSES
 from levqor_errors.config import CollectorSettings
-from support import SECRET, CollectorProcess, served
+from support import SECRET, CollectorProcess, Database, served
 
 LOG = "/api/errors/log"
 RECENT = "/api/errors/recent"
@@ -33,7 +32,7 @@ ANOTHER = "198.51.100.2"
 
 
 @pytest.fixture
-def proxied(database: Path) -> Iterator[httpx.Client]:
+def proxied(database: Database) -> Iterator[httpx.Client]:
     """A collector that trusts loopback and 10.0.0.0/8, and a client that is its proxy."""
     settings = CollectorSettings(
         str(database), SECRET, rate_limit=RATE, trusted_proxies=(LOOPBACK, ipaddress.ip_network("10.0.0.0/8"))
@@ -64,7 +63,7 @@ def test_s10_a_stranger_is_not_believed(start_collector: Callable[..., Collector
     assert BURST <= passed(statuses) < TRIES
 
 
-def test_s10_a_stranger_is_not_believed_where_other_proxies_are(database: Path) -> None:
+def test_s10_a_stranger_is_not_believed_where_other_proxies_are(database: Database) -> None:
     settings = CollectorSettings(
         str(database), SECRET, rate_limit=RATE, trusted_proxies=(ipaddress.ip_network("10.0.0.0/8"),)
     )
@@ -120,7 +119,7 @@ def test_s10_a_header_that_cannot_be_read_counts_for_the_proxy(proxied: httpx.Cl
     assert send(proxied, SENDER, times=BURST) == [201] * BURST
 
 
-def test_s10_mounted_in_a_host_application(database: Path) -> None:
+def test_s10_mounted_in_a_host_application(database: Database) -> None:
     settings = CollectorSettings(str(database), SECRET, rate_limit=RATE, trusted_proxies=(LOOPBACK,))
     collector = create_app(settings)
     with (
@@ -149,7 +148,7 @@ def test_s10_ipv4_written_as_ipv6_is_the_same_sender(proxied: httpx.Client) -> N
 
 
 def test_s10_changing_the_network_fills_no_more_than_the_table_and_then_all_new_ones_share_a_limit(
-    database: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "CLIENTS", 25)
     app = create_app(CollectorSettings(str(database), SECRET, rate_limit=RATE, trusted_proxies=(LOOPBACK,)))
@@ -190,7 +189,7 @@ def test_s10_a_guesser_does_not_get_new_guesses_by_a_header(collector_url: str) 
 
 @pytest.mark.parametrize(("trusted", "secure"), [((LOOPBACK,), True), ((), False)])
 def test_s10_the_session_cookie_is_secure_where_a_trusted_proxy_says_https(
-    database: Path, trusted: tuple[ipaddress.IPv4Network, ...], secure: bool
+    database: Database, trusted: tuple[ipaddress.IPv4Network, ...], secure: bool
 ) -> None:
     settings = CollectorSettings(str(database), SECRET, trusted_proxies=trusted)
     with served(create_app(settings)) as url:

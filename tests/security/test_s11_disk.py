@@ -22,6 +22,8 @@ from levqor_errors.collector import create_app, janitor
 from levqor_errors.config import CollectorSettings
 from support import SECRET, rows, served
 
+pytestmark = pytest.mark.sqlite
+
 LOG = "/api/errors/log"
 QUOTA = 20 * 1024 * 1024
 RARE = 20

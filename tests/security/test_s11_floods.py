@@ -16,7 +16,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -28,7 +27,7 @@ from levqor_errors import limits
 from levqor_errors.collector import create_app
 from levqor_errors.collector.refusals import Reason, Refusals, Refused
 from levqor_errors.config import DEFAULT_RATE, CollectorSettings
-from support import SECRET, CollectorProcess, event_ids, rows, served
+from support import SECRET, CollectorProcess, Database, event_ids, rows, served
 
 LOG = "/api/errors/log"
 LOOPBACK = ipaddress.ip_network("127.0.0.1")
@@ -56,7 +55,7 @@ class Flooded(NamedTuple):
 
 
 @pytest.fixture
-def flooded(database: Path) -> Callable[..., contextlib.AbstractContextManager[Flooded]]:
+def flooded(database: Database) -> Callable[..., contextlib.AbstractContextManager[Flooded]]:
     """Starts a collector that trusts loopback, with this limit."""
 
     @contextlib.contextmanager
@@ -112,7 +111,7 @@ def test_s11_a_burst_of_10000_from_one_client_passes_by_default(
     assert rows(collector.database, "SELECT SUM(count) FROM event_counts") == [(10_000,)]
 
 
-def test_s11_one_senders_flood_leaves_anothers_events_unharmed(flooded: Start, database: Path) -> None:
+def test_s11_one_senders_flood_leaves_anothers_events_unharmed(flooded: Start, database: Database) -> None:
     with flooded(2) as collector:
         sent = Counter[int]()
         over = threading.Event()
@@ -145,7 +144,7 @@ def test_s11_one_senders_flood_leaves_anothers_events_unharmed(flooded: Start, d
 
 
 @pytest.mark.parametrize("rate", [1, None], ids=["limited", "off"])
-def test_s11_without_the_limit_a_flood_goes_through(flooded: Start, rate: float | None, database: Path) -> None:
+def test_s11_without_the_limit_a_flood_goes_through(flooded: Start, rate: float | None, database: Database) -> None:
     batch = [{"message": "flood"}] * 100
     with flooded(rate) as collector:
         statuses = Counter(collector.post(batch).status_code for _ in range(5))
@@ -210,7 +209,7 @@ def test_s11_a_flood_of_what_cannot_be_taken_is_limited_too_and_harms_nobody_els
 
 
 def test_s11_a_thousand_senders_meet_the_limit_of_all_and_what_is_refused_is_counted(
-    flooded: Start, database: Path
+    flooded: Start, database: Database
 ) -> None:
     rate = 0.1
     with flooded(rate) as collector:
@@ -231,7 +230,7 @@ def test_s11_a_thousand_senders_meet_the_limit_of_all_and_what_is_refused_is_cou
         assert len(limiter._clients) <= limits.CLIENTS
 
 
-def test_s11_what_was_sent_is_what_was_stored_and_what_was_refused(flooded: Start, database: Path) -> None:
+def test_s11_what_was_sent_is_what_was_stored_and_what_was_refused(flooded: Start, database: Database) -> None:
     good, bad = {"message": "good", "service": "shop"}, {"message": 7}
     bodies: list[Any] = [good, bad, [good] * 10, [good, bad, good], [bad] * 5, [], "junk", [good, "junk", None]]
     with flooded(0.3) as collector:
@@ -253,7 +252,7 @@ def test_s11_what_was_sent_is_what_was_stored_and_what_was_refused(flooded: Star
 
 
 def test_s11_all_new_groups_open_a_bounded_number_of_issues_and_every_event_is_stored(
-    flooded: Start, database: Path
+    flooded: Start, database: Database
 ) -> None:
     with flooded() as collector:
         started = time.monotonic()
@@ -281,7 +280,7 @@ def test_s11_all_new_groups_open_a_bounded_number_of_issues_and_every_event_is_s
 
 
 def test_s11_requests_at_the_same_time_open_no_more_issues_than_one_after_the_other(
-    flooded: Start, database: Path
+    flooded: Start, database: Database
 ) -> None:
     with flooded() as collector:
         port = collector.proxy.base_url.port or 0
@@ -298,7 +297,7 @@ def test_s11_requests_at_the_same_time_open_no_more_issues_than_one_after_the_ot
 
 
 def test_s11_new_names_of_services_are_limited_and_known_ones_are_known_after_a_restart(
-    flooded: Start, database: Path
+    flooded: Start, database: Database
 ) -> None:
     first = [f"service {number}" for number in range(limits.NEW_SERVICES_CLIENT)]
     with flooded() as collector:

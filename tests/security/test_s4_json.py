@@ -16,7 +16,7 @@ import pytest
 from levqor_errors import limits
 from levqor_errors.collector import create_app
 from levqor_errors.config import CollectorSettings
-from support import SECRET, CollectorProcess, owner, rows, served
+from support import SECRET, CollectorProcess, Database, owner, rows, served
 
 LOG = "/api/errors/log"
 NDJSON = "application/x-ndjson"
@@ -224,7 +224,7 @@ class Running(NamedTuple):
     """A collector and its file."""
 
     url: str
-    database: Path
+    database: Database
 
 
 @pytest.fixture(scope="module")
@@ -248,11 +248,11 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(item)
 
 
-def _last_id(database: Path) -> int:
+def _last_id(database: Database) -> int:
     return int(rows(database, "SELECT COALESCE(MAX(id), 0) FROM error_events")[0][0])
 
 
-def _read_back(client: httpx.Client, database: Path, after: int) -> list[dict[str, Any]]:
+def _read_back(client: httpx.Client, database: Database, after: int) -> list[dict[str, Any]]:
     """The events stored since, as the API gives them; each is checked to be clean and within the limits."""
     events = []
     for (id_,) in rows(database, "SELECT id FROM error_events WHERE id > ? ORDER BY id", [after]):

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import pytest
 
 from levqor_errors import limits
-from support import CollectorProcess, event_ids, wait_until
+from support import CollectorProcess, Database, event_ids, wait_until
 
 EVENT = b'{"message": "small"}'
 MIB = 1024 * 1024
@@ -184,7 +184,7 @@ def collector(start_collector: Callable[..., CollectorProcess]) -> CollectorProc
     return collector
 
 
-def test_s5_every_case_is_refused_and_memory_stays_flat(collector: CollectorProcess, database: Path) -> None:
+def test_s5_every_case_is_refused_and_memory_stays_flat(collector: CollectorProcess, database: Database) -> None:
     before = memory_bytes(collector, "VmRSS")
     for case in CASES:
         answer = ask(collector, case.request)
@@ -205,7 +205,7 @@ def test_s5_every_case_is_refused_and_memory_stays_flat(collector: CollectorProc
     assert ask(collector, whole(_SMALL_ZIP, "Content-Encoding: GZip ")).status == 201
 
 
-def test_s5_what_follows_a_refused_body_is_no_request(collector: CollectorProcess, database: Path) -> None:
+def test_s5_what_follows_a_refused_body_is_no_request(collector: CollectorProcess, database: Database) -> None:
     """A refused body may hold a whole request, which a proxy in front believes to be a part of it."""
     inner = whole(EVENT)
     for request in (
@@ -222,7 +222,7 @@ def test_s5_what_follows_a_refused_body_is_no_request(collector: CollectorProces
     assert len(event_ids(database)) == 1
 
 
-def test_s5_a_body_that_ends_before_its_length_is_not_taken(collector: CollectorProcess, database: Path) -> None:
+def test_s5_a_body_that_ends_before_its_length_is_not_taken(collector: CollectorProcess, database: Database) -> None:
     for request in (head(length=len(EVENT) + 1) + EVENT, chunked(EVENT)):
         with connected(collector) as client:
             client.sendall(request)
@@ -267,7 +267,7 @@ def has_answer(client: socket.socket) -> bool:
     return bool(select.select([client], [], [], 0)[0])
 
 
-def test_s5_many_bombs_at_once(collector: CollectorProcess, database: Path) -> None:
+def test_s5_many_bombs_at_once(collector: CollectorProcess, database: Database) -> None:
     """Each within the bounds of one, and all together far over what the process may hold."""
     before = memory_bytes(collector, "VmRSS")
     request = zipped(gzip.compress(b" " * limits.INFLATED_BYTES))

@@ -14,7 +14,6 @@ import time
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -27,7 +26,7 @@ from levqor_errors.collector.auth import COOKIE, Auth
 from levqor_errors.collector.throttle import ADDRESSES, BURST, RATE, Throttle
 from levqor_errors.config import CollectorSettings
 from levqor_errors.storage import open_storage
-from support import SECRET, CollectorProcess, owner, served, wait_until
+from support import SECRET, CollectorProcess, Database, owner, served, wait_until
 
 RECENT = "/api/errors/recent"
 HEADER = b"X-Internal-Secret"
@@ -61,7 +60,7 @@ GUESSES: dict[str, list[bytes]] = {
 
 
 @pytest.fixture
-def app_url(database: Path) -> Iterator[tuple[Auth, str]]:
+def app_url(database: Database) -> Iterator[tuple[Auth, str]]:
     """A collector, and the part of it that decides who is the owner."""
     app = create_app(CollectorSettings(str(database), SECRET))
     with served(app) as url:
@@ -144,7 +143,7 @@ def test_s6_a_form_from_a_strange_origin_is_refused(collector_url: str, subtests
 # -- the right one ----------------------------------------------------------------------------------------------------
 
 
-def test_s6_a_secret_that_is_not_ascii_works_as_utf8(database: Path) -> None:
+def test_s6_a_secret_that_is_not_ascii_works_as_utf8(database: Database) -> None:
     with served(create_app(CollectorSettings(str(database), NON_ASCII))) as url:
         assert httpx.get(f"{url}{RECENT}", headers={HEADER: NON_ASCII.encode()}).status_code == 200
         others = (
@@ -169,7 +168,7 @@ def test_s6_a_secret_that_is_not_ascii_works_from_the_environment(
 # -- timing -----------------------------------------------------------------------------------------------------------
 
 
-def test_s6_only_digests_are_compared(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s6_only_digests_are_compared(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Time itself is not measured: what makes it constant is that bytes of one length are compared by a function made
     for it, and that nothing about the secret is decided before.
     """

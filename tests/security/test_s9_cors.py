@@ -5,7 +5,6 @@ exact origins; never credentials on ingest; none on the dashboard
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from levqor_errors import limits
 from levqor_errors.collector import create_app
 from levqor_errors.config import CollectorSettings
-from support import SECRET, event_ids, owner, served
+from support import SECRET, Database, event_ids, owner, served
 
 LOG = "/api/errors/log"
 ORIGIN = "https://shop.example"
@@ -51,7 +50,7 @@ LOOK_ALIKES = (
 
 
 @pytest.fixture
-def page(database: Path) -> Iterator[httpx.Client]:
+def page(database: Database) -> Iterator[httpx.Client]:
     """Posts as a browser does for a page, to a collector that lists two origins."""
     settings = CollectorSettings(str(database), SECRET, allowed_origins=LISTED)
     with served(create_app(settings)) as url, httpx.Client(base_url=url) as client:
@@ -71,7 +70,7 @@ def cors_of(answer: httpx.Response) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("origin", LISTED)
-def test_s9_a_listed_origin_may_post(page: httpx.Client, database: Path, origin: str) -> None:
+def test_s9_a_listed_origin_may_post(page: httpx.Client, database: Database, origin: str) -> None:
     asked = preflight(page, origin)
     assert asked.status_code == 204
     assert asked.content == b""
@@ -94,7 +93,7 @@ def test_s9_a_listed_origin_may_post(page: httpx.Client, database: Path, origin:
 
 @pytest.mark.parametrize("origin", LOOK_ALIKES)
 def test_s9_a_look_alike_gets_no_header_and_its_event_is_taken_all_the_same(
-    page: httpx.Client, database: Path, origin: str
+    page: httpx.Client, database: Database, origin: str
 ) -> None:
     asked = preflight(page, origin)
     assert asked.status_code == 204
@@ -105,7 +104,7 @@ def test_s9_a_look_alike_gets_no_header_and_its_event_is_taken_all_the_same(
     assert len(event_ids(database)) == 1
 
 
-def test_s9_refusals_can_be_read_by_the_page_too(database: Path) -> None:
+def test_s9_refusals_can_be_read_by_the_page_too(database: Database) -> None:
     settings = CollectorSettings(
         str(database), SECRET, rate_limit=0.1, allowed_origins=LISTED, ingest_keys={"shop-key-1234": "shop"}
     )
@@ -129,7 +128,7 @@ def test_s9_refusals_can_be_read_by_the_page_too(database: Path) -> None:
     assert set(map(tuple, seen.values())) == {("access-control-allow-origin", "access-control-expose-headers")}
 
 
-def test_s9_a_413_and_a_503_can_be_read_by_the_page_too(database: Path) -> None:
+def test_s9_a_413_and_a_503_can_be_read_by_the_page_too(database: Database) -> None:
     app = create_app(CollectorSettings(str(database), SECRET, allowed_origins=LISTED))
     with served(app) as url, httpx.Client(base_url=url, headers={"Origin": ORIGIN}) as client:
         app.state.collector.writer.close()
@@ -139,7 +138,7 @@ def test_s9_a_413_and_a_503_can_be_read_by_the_page_too(database: Path) -> None:
             assert cors_of(answer)["access-control-allow-origin"] == ORIGIN
 
 
-def test_s9_a_star_is_any_page_but_none_without_an_origin(database: Path) -> None:
+def test_s9_a_star_is_any_page_but_none_without_an_origin(database: Database) -> None:
     with (
         served(create_app(CollectorSettings(str(database), SECRET, allowed_origins=("*",)))) as url,
         httpx.Client(base_url=url) as client,
@@ -160,7 +159,9 @@ def test_s9_by_default_no_page_may(collector_url: str) -> None:
 
 
 @pytest.mark.parametrize("origins", [LISTED, ("*",)])
-def test_s9_nothing_but_ingest_has_cors(database: Path, origins: tuple[str, ...], subtests: pytest.Subtests) -> None:
+def test_s9_nothing_but_ingest_has_cors(
+    database: Database, origins: tuple[str, ...], subtests: pytest.Subtests
+) -> None:
     settings = CollectorSettings(str(database), SECRET, allowed_origins=origins)
     with served(create_app(settings)) as url, owner(url) as client:
         client.post(LOG, json={"message": "x"})

@@ -70,7 +70,9 @@ def find_secret() -> str:
     secret = read_secret()
     if secret is not None:
         return secret
-    path = secret_file(CollectorSettings.from_env().database_path)
+    path = secret_file(CollectorSettings.from_env().database)
+    if path is None:
+        raise ConfigError("INTERNAL_SECRET", "is not set; set it to the collector's secret")
     try:
         return path.read_text(encoding="utf-8").strip()
     except OSError as error:

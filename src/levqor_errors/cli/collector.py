@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..addresses import shown
 from ..collector.app import create_app
 from ..collector.server import bind, serve
 from ..config import CollectorSettings, secret_file
@@ -20,13 +21,16 @@ def collector(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free one.")] = 8000,
     database: Annotated[
         str | None,
-        typer.Option(help="The SQLite file [default: DATABASE_PATH, or levqor.db].", show_default=False),
+        typer.Option(
+            help="The SQLite file, or a PostgreSQL address [default: DATABASE_URL, DATABASE_PATH, or levqor.db].",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Run the collector: it takes events, keeps them, and shows them."""
     settings = CollectorSettings.from_env()
     if database is not None:
-        settings = settings._replace(database_path=database)
+        settings = settings._replace(database=database)
     listener = bind(host, port)
     try:
         app = create_app(settings)
@@ -36,11 +40,11 @@ def collector(
     bound_host, bound_port = listener.getsockname()[:2]
     address = f"http://{_for_people(bound_host)}:{bound_port}"
     typer.echo(f"Collector   {address}")
-    typer.echo(f"Database    {settings.database_path} ({app.state.collector.storage.health()['database']})")
+    typer.echo(f"Database    {shown(settings.database)} ({app.state.collector.storage.health()['database']})")
     typer.echo(f"Sign in     {address}/login?token={app.state.collector.auth.new_link_token()}")
     typer.echo("            This link works once. Later: the secret, at /login.")
     if settings.internal_secret is None:
-        typer.echo(f"Secret      kept in {secret_file(settings.database_path)}; set INTERNAL_SECRET to choose your own")
+        typer.echo(f"Secret      kept in {secret_file(settings.database)}; set INTERNAL_SECRET to choose your own")
     elif len(settings.internal_secret) < _SHORT_SECRET:
         _warn(f"INTERNAL_SECRET is shorter than {_SHORT_SECRET} characters; a longer one cannot be guessed.")
     if not _is_loopback(bound_host):

@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from ..addresses import is_address
 from ..config import CollectorSettings
 from ..errors import LevqorError
 from ..storage import Storage, open_storage
@@ -121,10 +122,16 @@ def create_app(settings: CollectorSettings | None = None) -> Starlette:
     """
     settings = settings or CollectorSettings.from_env()
     storage = open_storage(
-        settings.database_path, max_bytes=settings.max_database_bytes, min_free_bytes=settings.min_free_bytes
+        settings.database, max_bytes=settings.max_database_bytes, min_free_bytes=settings.min_free_bytes
     )
-    secret = owner_secret(settings)
+    try:
+        secret = owner_secret(settings)
+    except BaseException:
+        storage.close()
+        raise
     hide(secret, *settings.ingest_keys)
+    if is_address(settings.database):
+        hide(settings.database)
     collector = Collector(storage, secret, settings)
 
     @asynccontextmanager

@@ -107,7 +107,7 @@ class _Numbers:
         yield GaugeMetricFamily(f"{_PREFIX}_database_up", "Whether the database answers.", float(bool(self._known)))
         for key, name, what in _GAUGES:
             # Unknown is not 0: a number that is not there breaks no sum and sets off no false alarm.
-            if key in self._known:
+            if self._known.get(key) is not None:
                 yield GaugeMetricFamily(f"{_PREFIX}_{name}", what, self._known[key])
         if self._connections is not None:
             yield from _of_connections(self._connections)

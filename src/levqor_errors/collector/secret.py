@@ -18,7 +18,9 @@ def owner_secret(settings: CollectorSettings) -> str:
     """
     if settings.internal_secret is not None:
         return settings.internal_secret
-    path = secret_file(settings.database_path)
+    path = secret_file(settings.database)
+    if path is None:
+        raise ConfigError("INTERNAL_SECRET", "must be set where DATABASE_URL is: all collectors of a database share it")
     try:
         return _read(path) or _make(path)
     except OSError as error:

@@ -10,10 +10,11 @@ postgres/    the protocol on a PostgreSQL database
 
 from __future__ import annotations
 
+from ..addresses import is_address
 from ..errors import StorageUnusableError
 from .base import Filters, NewEvent, Page, Size, Storage, StoredEvent, Thinned
 
-__all__ = ["Filters", "NewEvent", "Page", "Size", "Storage", "StoredEvent", "Thinned", "is_address", "open_storage"]
+__all__ = ["Filters", "NewEvent", "Page", "Size", "Storage", "StoredEvent", "Thinned", "open_storage"]
 
 
 def open_storage(database: str, *, max_bytes: int | None = None, min_free_bytes: int | None = None) -> Storage:
@@ -39,8 +40,3 @@ def open_storage(database: str, *, max_bytes: int | None = None, min_free_bytes:
     from .sqlite.storage import SqliteStorage
 
     return SqliteStorage(database, max_bytes=max_bytes, min_free_bytes=min_free_bytes)
-
-
-def is_address(database: str) -> bool:
-    """Whether this is the address of a PostgreSQL database, and no path."""
-    return database.startswith(("postgresql://", "postgres://"))

@@ -33,6 +33,8 @@ except StorageUnusableError as error:
     print(error)
 """
 
+pytestmark = pytest.mark.sqlite
+
 
 def open_as_nobody(database: Path) -> str:
     done = subprocess.run(

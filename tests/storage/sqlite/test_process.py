@@ -22,6 +22,8 @@ from support import event_ids, rows, wait_until
 
 OPTIONS = {"busy_seconds": 1.0, "page_limit": 2**32 - 2, "checkpoint_pages": 1000, "wal_kept": 1024 * 1024}
 
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture
 def process(database: Path) -> Iterator[WriterProcess]:

@@ -21,6 +21,8 @@ MEGABYTE = 1024 * 1024
 #: Never ends by itself.
 ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n"
 
+pytestmark = pytest.mark.sqlite
+
 
 def fill(storage: SqliteStorage) -> str:
     """Write until it is refused; returns how."""

@@ -15,6 +15,8 @@ from levqor_errors.storage.sqlite.storage import SqliteStorage
 from storage_support import NOW, by_issue, new_event, store, total, write
 from support import rows
 
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture
 def storage(database: Path) -> Iterator[SqliteStorage]:
