@@ -35,16 +35,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres() -> PostgresServer:
     """A PostgreSQL server, for all tests of this process."""
-    directory = tmp_path_factory.mktemp("postgres")
-    # Its files belong to a user of their own where the tests run as root, who has to get there.
-    for folder in (directory, *directory.parents[:3]):
-        if folder.name.startswith(("pytest-", "popen-")):
-            folder.chmod(0o755)
-    server = PostgresServer(directory / "data")
-    yield server
-    server.stop()
+    return PostgresServer()
 
 
 @pytest.fixture

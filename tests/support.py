@@ -19,6 +19,7 @@ import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
+from levqor_errors.storage.sqlite.driver import sqlite3 as collectors_sqlite3
 from postgres_support import PostgresDatabase
 
 #: A file of SQLite's, or a database of PostgreSQL's; as text what the collector takes.
@@ -150,6 +151,45 @@ def rows(database: Database, sql: str, values: Sequence[Any] = ()) -> list[tuple
         return database.query(sql, values)
     with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         return connection.execute(sql, values).fetchall()
+
+
+def execute(database: Database, sql: str) -> None:
+    """Change the database, as the owner's own tool would."""
+    if isinstance(database, PostgresDatabase):
+        database.execute(sql)
+        return
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute(sql)
+
+
+@contextlib.contextmanager
+def write_lock(database: Database) -> Iterator[None]:
+    """Nobody else can write events meanwhile."""
+    if isinstance(database, PostgresDatabase):
+        with database.locked("error_events"):
+            yield
+        return
+    # The collector's own driver: of another SQLite in the same process no lock would be seen, and two connections of
+    # which one is older could damage the file.
+    with contextlib.closing(collectors_sqlite3.connect(str(database), isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            connection.execute("ROLLBACK")
+
+
+def check_sound(database: Database) -> None:
+    """The database's own structure, and the keys between its tables, are whole."""
+    if isinstance(database, PostgresDatabase):
+        # What unique indexes and foreign keys would say if a table in parts by day could have them.
+        keys = "SELECT e.id, k.id FROM error_events e FULL JOIN event_keys k USING (event_id)"
+        assert rows(database, f"SELECT * FROM ({keys}) AS both_ids (e, k) WHERE e IS DISTINCT FROM k") == []
+        orphans = "SELECT id FROM error_events e WHERE NOT EXISTS (SELECT FROM issues WHERE id = e.issue_id)"
+        assert rows(database, orphans) == []
+        return
+    assert rows(database, "PRAGMA integrity_check") == [("ok",)]
+    assert rows(database, "PRAGMA foreign_key_check") == []
 
 
 def event_ids(database: Database) -> list[str]:

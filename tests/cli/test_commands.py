@@ -124,6 +124,7 @@ def test_tail_follows(filled: dict[str, str]) -> None:
         process.kill()
 
 
+@pytest.mark.sqlite
 def test_the_secret_of_a_collector_on_this_machine_is_found_beside_its_database(
     start_collector: Callable[..., CollectorProcess], database: Database
 ) -> None:

@@ -74,6 +74,7 @@ def test_a_sign_in_leads_to_our_own_pages_only(browser: httpx.Client, target: st
     assert answer.headers["location"] == "/owner/errors"
 
 
+@pytest.mark.sqlite
 def test_the_link_printed_at_start_signs_in_once(
     start_collector: Callable[..., CollectorProcess], database: Database
 ) -> None:

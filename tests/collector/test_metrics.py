@@ -108,7 +108,7 @@ def test_names_keep_to_the_conventions(collector_url: str) -> None:
         assert not name.endswith(("_ms", "_milliseconds", "_kb", "_mb", "_percent"))
     build = families["levqor_errors_build_info"].samples[0]
     assert build.labels["version"] == VERSION
-    assert build.labels["database"].startswith("SQLite 3.")
+    assert build.labels["database"].startswith(("SQLite 3.", "PostgreSQL "))
     assert value(families, "levqor_errors_database_up") == 1
 
 

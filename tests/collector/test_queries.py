@@ -8,9 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from levqor_errors.storage import Filters
-from levqor_errors.storage.sqlite import storage as sqlite
-from support import CollectorProcess, Database, rows
+from levqor_errors.storage import Filters, open_storage
+from support import CollectorProcess, Database, execute, rows
 
 RECENT = "/api/errors/recent"
 STATS = "/api/errors/stats"
@@ -127,9 +126,8 @@ def test_counts_outlive_the_rows(start_collector: Callable[..., CollectorProcess
     collector = start_collector()
     httpx.post(f"{collector.url}/api/errors/log", json=[{"message": "kept in the counts"}] * 3)
     collector.terminate()
-    storage = sqlite.SqliteStorage(str(database))
-    with storage._transaction() as db:
-        db.execute("DELETE FROM error_events WHERE id = 1")
+    execute(database, "DELETE FROM error_events WHERE id = 1")
+    storage = open_storage(str(database))
     assert storage.stats(Filters())["total"] == 3
     assert len(storage.recent(Filters(q="counts"), limit=10).errors) == 2
     storage.close()
@@ -140,10 +138,7 @@ def test_a_new_event_opens_a_resolved_issue_again_and_counts_the_regression(
     database: Database, api: httpx.Client
 ) -> None:
     stored = api.post("/api/errors/log", json={"message": "it is back"}).json()
-    storage = sqlite.SqliteStorage(str(database))
-    with storage._transaction() as db:
-        db.execute("UPDATE issues SET state = 'resolved'")
-    storage.close()
+    execute(database, "UPDATE issues SET state = 'resolved'")
     api.post("/api/errors/log", json={"message": "it is back"})
     issue = api.get(f"/api/errors/{stored['id']}").json()["event"]["issue"]
     assert (issue["state"], issue["regressions"], issue["count"]) == ("open", 1, 2)

@@ -10,8 +10,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
-import shutil
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -23,33 +21,28 @@ import httpx
 import pytest
 
 from levqor_errors.ids import uuid7
-from levqor_errors.storage.sqlite.driver import sqlite3 as collectors_sqlite3
-from support import CollectorProcess, Database, event_ids, rows, wait_until
+from levqor_errors.storage import open_storage
+from support import CollectorProcess, Database, check_sound, event_ids, execute, rows, wait_until, write_lock
 
-TRIGGER = """
+SQLITE = """
     CREATE TRIGGER refuse_poison BEFORE INSERT ON error_events WHEN new.message = 'poison'
     BEGIN SELECT RAISE(ABORT, 'refused'); END
+"""
+POSTGRES = """
+    CREATE FUNCTION refuse_poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF new.message = 'poison' THEN RAISE EXCEPTION 'refused' USING ERRCODE = 'data_exception'; END IF;
+        RETURN new;
+    END $$;
+    CREATE TRIGGER refuse_poison BEFORE INSERT ON error_events FOR EACH ROW EXECUTE FUNCTION refuse_poison();
 """
 Events: TypeAlias = list[dict[str, Any]]
 
 
-@pytest.fixture(scope="module")
-def refusing(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database as the collector makes it, and with the trigger."""
-    path = tmp_path_factory.mktemp("refusing") / "levqor.db"
-    process = CollectorProcess(path)
-    try:
-        assert process.terminate() == 0
-    finally:
-        process.close()
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.execute(TRIGGER)
-    return path
-
-
 @pytest.fixture
-def collector(refusing: Path, database: Database, start_collector: Callable[..., CollectorProcess]) -> CollectorProcess:
-    shutil.copy(refusing, database)
+def collector(database: Database, start_collector: Callable[..., CollectorProcess]) -> CollectorProcess:
+    """On a database as the collector makes it, and with the trigger."""
+    open_storage(str(database)).close()
+    execute(database, SQLITE if isinstance(database, Path) else POSTGRES)
     return start_collector()
 
 
@@ -83,7 +76,7 @@ def check_stored(database: Database, expected: list[str]) -> None:
     assert rows(database, "SELECT id, count FROM issues ORDER BY 1") == by_issue
     by_service = rows(database, "SELECT service, COUNT(*) FROM error_events GROUP BY 1 ORDER BY 1")
     assert rows(database, "SELECT service, SUM(count) FROM event_counts GROUP BY 1 ORDER BY 1") == by_service
-    assert rows(database, "PRAGMA integrity_check") == [("ok",)]
+    check_sound(database)
 
 
 @pytest.mark.parametrize(
@@ -133,18 +126,17 @@ def test_r4_other_senders_in_the_same_commit_are_not_affected(collector: Collect
     queued = sum(map(len, others))
     with (
         ThreadPoolExecutor(1 + len(others)) as pool,
-        # The collector's own version of SQLite: two connections of which one is older could damage the file.
-        contextlib.closing(collectors_sqlite3.connect(database, isolation_level=None)) as blocker,
+        contextlib.ExitStack() as blocker,
         httpx.Client(base_url=collector.url) as client,
     ):
         # While the lock is held, the writer waits with the first request, and the others gather for one commit.
-        blocker.execute("BEGIN IMMEDIATE")
+        blocker.enter_context(write_lock(database))
         first = pool.submit(post, collector, opener)
         time.sleep(0.2)
         answers = [pool.submit(post, collector, events if len(events) > 1 else events[0]) for events in others]
         # Those that came before the writer woke may have gone with the first.
         wait_until(lambda: client.get("/healthz").json()["waiting"] >= queued // 2)
-        blocker.execute("ROLLBACK")
+        blocker.close()
         assert first.result().json()["accepted"] == 1
     for events, pending in zip(others, answers, strict=True):
         answer = pending.result()

@@ -12,7 +12,6 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import AsyncConnection, Connection
@@ -85,7 +84,7 @@ class LoopConnections:
 
     def __init__(self, address: str) -> None:
         self._address = make_conninfo(address, **options(WRITE_SECONDS, LOCK_SECONDS))
-        self._idle: WeakKeyDictionary[asyncio.AbstractEventLoop, list[AsyncConnection[Any]]] = WeakKeyDictionary()
+        self._idle: dict[asyncio.AbstractEventLoop, list[AsyncConnection[Any]]] = {}
 
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[AsyncConnection[Any]]:
@@ -94,7 +93,10 @@ class LoopConnections:
         Raises:
             StorageUnavailableError: for whatever goes wrong inside, or the server does not answer.
         """
-        idle = self._idle.setdefault(asyncio.get_running_loop(), [])
+        loop = asyncio.get_running_loop()
+        if loop not in self._idle:
+            self._forget_ended_loops()
+        idle = self._idle.setdefault(loop, [])
         with translated():
             connection = idle.pop() if idle else await AsyncConnection.connect(self._address, autocommit=True)
             try:
@@ -110,10 +112,17 @@ class LoopConnections:
     def close(self) -> None:
         """Close all that are idle, from whatever thread."""
         for idle in self._idle.values():
-            for connection in idle:
-                # Its own close() wants its event loop, which may be over.
-                connection.pgconn.finish()
-            idle.clear()
+            _close(idle)
+
+    def _forget_ended_loops(self) -> None:
+        for loop in [loop for loop in self._idle if loop.is_closed()]:
+            _close(self._idle.pop(loop))
+
+
+def _close(idle: list[AsyncConnection[Any]]) -> None:
+    while idle:
+        # Their own close() wants their event loop, which may be over.
+        idle.pop().pgconn.finish()
 
 
 def options(statement_seconds: float | None, lock_seconds: float) -> dict[str, Any]:

@@ -148,7 +148,8 @@ class PostgresStorage:
 
     def give_back(self) -> bool:
         with self._upkeep.lent() as connection:
-            upkeep.fold(connection)
+            upkeep.fold_counts(connection)
+            upkeep.prepare_days(connection)
         return False
 
     def size(self) -> Size:

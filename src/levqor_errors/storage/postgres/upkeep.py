@@ -59,13 +59,16 @@ _LIVE: Final = """
 """
 
 
-def fold(connection: Connection[Any]) -> None:
-    """Add up what was appended, and see that the next days have their tables."""
+def fold_counts(connection: Connection[Any]) -> None:
+    """Add up what was appended, and forget old news. Only one at a time does; it is done by others if not here."""
     with connection.transaction():
-        if connection.execute(_TRY).fetchone() != (True,):
-            return
-        connection.execute(_FOLD)
-        connection.execute(_FORGET_NEWS)
+        if connection.execute(_TRY).fetchone() == (True,):
+            connection.execute(_FOLD)
+            connection.execute(_FORGET_NEWS)
+
+
+def prepare_days(connection: Connection[Any]) -> None:
+    """See that the next days have their tables."""
     today = datetime.now(timezone.utc).date()
     ahead = {(today + timedelta(days=days)).isoformat() for days in range(_DAYS_AHEAD)}
     missing = ahead.difference(partitions.days(connection))

@@ -57,6 +57,7 @@ _REST: Final = """
         SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[])
     )
     INSERT INTO news (xid, ids) VALUES (pg_current_xact_id(), %s)
+    ON CONFLICT (xid) DO UPDATE SET ids = news.ids || excluded.ids
 """
 _UPSERT_OWED: Final = """
     INSERT INTO alert_outbox (issue_id, first_event_id, count, created_at)
@@ -137,7 +138,9 @@ def _first_line(error: Exception) -> str:
 async def _insert(connection: AsyncConnection[Any], rows: Sequence[Row], *, inside: bool = False) -> list[Written]:
     """Insert rows in a transaction of its own, or inside the one that is under way."""
     known = await _look_up(connection, rows, inside=inside)
-    issues, opened = await _open_issues(connection, rows, known)
+    # The first of each: the same event may be twice in one batch.
+    first = {row.event_id: row for row in reversed(rows) if row.event_id not in known.events}
+    issues, opened = await _open_issues(connection, list(reversed(first.values())), known)
     results: list[Written] = []
     fresh: list[Fresh] = []
     ids = iter(known.ids)
@@ -146,7 +149,6 @@ async def _insert(connection: AsyncConnection[Any], rows: Sequence[Row], *, insi
         if id_ is not None:
             results.append(Written(id_, True, False))
             continue
-        # Also catches the same event twice in one batch.
         id_ = known.events[row.event_id] = next(ids)
         issue_id = issues[_group_of(row, issues)[0]]
         fresh.append(Fresh(id_, row, issue_id))
@@ -182,16 +184,14 @@ def _object(text: str | None) -> dict[str, Any]:
 
 
 async def _open_issues(
-    connection: AsyncConnection[Any], rows: Sequence[Row], known: _Known
+    connection: AsyncConnection[Any], rows: Collection[Row], known: _Known
 ) -> tuple[dict[str, int], dict[str, bool]]:
-    """The ids of all issues of the batch, by fingerprint, and which are new. Reopens those that were resolved."""
+    """The ids of all issues of these rows, by fingerprint, and which are new. Reopens those that were resolved."""
     issues = {fingerprint: id_ for fingerprint, (id_, _) in known.issues.items()}
     wanted: dict[str, tuple[str, ...]] = {}
     met: set[str] = set()
     # Those that may open an issue first: the others of that group belong there, too.
     for row in sorted(rows, key=lambda row: not row.may_open):
-        if row.event_id in known.events:
-            continue
         fingerprint, title, parts = _group_of(row, issues.keys() | wanted.keys())
         met.add(fingerprint)
         if fingerprint not in issues and fingerprint not in wanted:

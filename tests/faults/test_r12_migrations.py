@@ -1,0 +1,113 @@
+"""R12: several collectors migrate the same new database at once; upgrade from every released schema.
+
+Passes when: one migrates, nothing lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from sqlite_utils import Database as SqliteDatabase
+
+from levqor_errors.errors import StorageUnusableError
+from levqor_errors.storage import Filters, open_storage
+from levqor_errors.storage.postgres import schema as postgres_schema
+from levqor_errors.storage.sqlite import schema as sqlite_schema
+from postgres_support import PostgresServer
+from storage_support import new_event
+from support import CollectorProcess, Database, check_sound, event_ids, execute, rows
+
+StartCollector = Callable[..., CollectorProcess]
+SQLITE_STEPS = sorted(sqlite_schema.steps())
+POSTGRES_STEPS = list(postgres_schema.STEPS)
+
+
+@pytest.fixture
+def new(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    """A database in which there is nothing yet."""
+    if request.param == "sqlite":
+        return tmp_path / "new.db"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.create()
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("number", [2, 3])
+@pytest.mark.parametrize("new", ["sqlite", "postgres"], indirect=True)
+def test_r12_collectors_that_start_at_once(start_collector: StartCollector, new: Database, number: int) -> None:
+    with ThreadPoolExecutor(number) as pool:
+        started = list(pool.map(lambda _: start_collector(new), range(number)))
+    for number_of, collector in enumerate(started):
+        answer = httpx.post(f"{collector.url}/api/errors/log", json={"message": f"to collector {number_of}"})
+        assert answer.status_code == 201
+        assert collector.terminate() == 0
+    assert len(event_ids(new)) == number
+    check_sound(new)
+
+
+@pytest.mark.parametrize("steps", range(1, max(len(SQLITE_STEPS), len(POSTGRES_STEPS)) + 1))
+@pytest.mark.parametrize("new", ["sqlite", "postgres"], indirect=True)
+def test_r12_upgrade_from_every_schema(new: Database, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older version has left events there; this one adds to them, and finds both."""
+    if isinstance(new, Path):
+        if steps > len(SQLITE_STEPS):
+            pytest.skip("there are not so many")
+        with closing(SqliteDatabase(new)) as db:
+            db.execute("PRAGMA journal_mode = WAL")
+            later = SQLITE_STEPS[steps:]
+            sqlite_schema.migrations.apply(db, **({"stop_before": later[0]} if later else {}))
+    else:
+        if steps > len(POSTGRES_STEPS):
+            pytest.skip("there are not so many")
+        with monkeypatch.context() as older:
+            kept = {name: postgres_schema.STEPS[name] for name in POSTGRES_STEPS[:steps]}
+            older.setattr(postgres_schema, "STEPS", kept)
+            with psycopg.connect(str(new), autocommit=True) as connection:
+                postgres_schema.migrate(connection)
+                day = "FOR VALUES FROM ('2026-11-20') TO ('2026-11-21')"
+                connection.execute(f"CREATE TABLE error_events_20261120 PARTITION OF error_events {day}")
+        execute(new, "INSERT INTO event_keys VALUES ('01a20c9e-698a-7348-98b0-e995ed5c7416', 1)")
+    at = "2026-11-20T10:00:00.000Z"
+    execute(
+        new,
+        "INSERT INTO issues (fingerprint, grouping, title, service, first_seen, last_seen, count)"
+        f" VALUES ('f', '[]', 'old', 'shop', '{at}', '{at}', 1)",
+    )
+    execute(
+        new,
+        "INSERT INTO error_events (id, created_at, source, service, severity, message, event_id, received_at, issue_id)"
+        f" VALUES (1, '{at}', 'backend', 'shop', 'error', 'old', '01a20c9e-698a-7348-98b0-e995ed5c7416', '{at}', 1)",
+    )
+    execute(new, f"INSERT INTO event_counts VALUES ('{at}', 'shop', 'backend', 'error', 1)")
+    if not isinstance(new, Path):
+        execute(new, "SELECT setval('error_events_id', 1)")
+    with closing(open_storage(str(new))) as storage:
+        asyncio.run(storage.write([new_event("new", message="new")]))
+        again = new_event("old", event_id="01a20c9e-698a-7348-98b0-e995ed5c7416")
+        (retried,) = asyncio.run(storage.write([again]))
+        assert getattr(retried, "duplicate", None) is True
+        assert [event["message"] for event in storage.recent(Filters(), limit=10).errors] == ["new", "old"]
+        assert storage.stats(Filters())["total"] == 2
+    check_sound(new)
+
+
+@pytest.mark.parametrize("new", ["sqlite", "postgres"], indirect=True)
+def test_r12_a_schema_of_a_newer_version_is_refused_and_left_alone(new: Database) -> None:
+    open_storage(str(new)).close()
+    table = "_sqlite_migrations" if isinstance(new, Path) else "levqor_steps"
+    if isinstance(new, Path):
+        step = "('levqor_errors', 'm999_future', '2026-11-24')"
+        execute(new, f"INSERT INTO {table} (migration_set, name, applied_at) VALUES {step}")
+    else:
+        execute(new, f"INSERT INTO {table} (name) VALUES ('m999_future')")
+    before = rows(new, f"SELECT name FROM {table} ORDER BY 1")
+    with pytest.raises(StorageUnusableError, match="newer version"):
+        open_storage(str(new))
+    assert rows(new, f"SELECT name FROM {table} ORDER BY 1") == before
