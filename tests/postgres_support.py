@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import itertools
 import os
 import shutil
 import signal
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class PostgresDatabase:
         with psycopg.connect(self.address, autocommit=True) as connection:
             connection.execute(statement)
 
-    @contextmanager
+    @contextlib.contextmanager
     def locked(self, table: str) -> Iterator[None]:
         """Meanwhile nobody else can write into a table."""
         with psycopg.connect(self.address) as connection:
@@ -106,10 +107,27 @@ class PostgresServer:
         """SIGKILL to all of its processes."""
         pid = self._server.get_pid()
         assert pid is not None
+        # So that it starts no process while they are listed.
+        os.kill(pid, signal.SIGSTOP)
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        for process in [pid, *map(int, children)]:
-            os.kill(process, signal.SIGKILL)
+        processes = [pid, *map(int, children)]
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        while any(map(_runs, processes)):
+            time.sleep(0.005)
 
     def restart(self) -> None:
         """Start it after it was killed."""
+        # A dead process that its parent has not waited for yet is taken for a running one; in a container that may be
+        # for ever.
+        for lock in ("postmaster.pid", ".s.PGSQL.5432.lock"):
+            (self._server.pgdata / lock).unlink()
         self._server.ensure_postgres_running()
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

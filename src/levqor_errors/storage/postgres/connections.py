@@ -121,8 +121,9 @@ class LoopConnections:
 
 def _close(idle: list[AsyncConnection[Any]]) -> None:
     while idle:
-        # Their own close() wants their event loop, which may be over.
-        idle.pop().pgconn.finish()
+        # It waits for nothing, and so it needs no event loop; theirs may be over.
+        with suppress(StopIteration):
+            idle.pop().close().send(None)
 
 
 def options(statement_seconds: float | None, lock_seconds: float) -> dict[str, Any]:
