@@ -87,7 +87,10 @@ def _look(path: str) -> None:
     # rollback journal of a process that died, which a connection that only reads cannot put back.
     db = connect(path, read_only=file_size(f"{path}-wal") > 0, busy_seconds=START_BUSY_SECONDS)
     try:
+        # One state of it: between two looks another collector may migrate it.
+        db.execute("BEGIN")
         _refuse_others(path, db)
+        db.execute("COMMIT")
         _check(path, db)
     finally:
         db.close()
