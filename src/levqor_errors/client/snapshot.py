@@ -67,7 +67,7 @@ class Snapshot:
     def _integer(self, value: int) -> object:
         if _CARD_LOWEST <= value < _CARD_ABOVE and self._redactor.text(str(value)) == REDACTED:
             return REDACTED
-        return value if value.bit_length() <= _INTEGER_BITS else f"<int of {value.bit_length()} bits>"
+        return value if value.bit_length() <= _INTEGER_BITS else self.text(f"<int of {value.bit_length()} bits>")
 
     def text(self, text: str) -> str:
         """A text, cut and without secrets. Cut first: a pattern's time grows with the text."""
