@@ -11,19 +11,14 @@ import pytest
 from levqor_errors.collector import create_app
 from levqor_errors.config import CollectorSettings
 from postgres_support import PostgresServer
-from support import SECRET, CollectorProcess, Database, owner, served
+from support import SECRET, SETTINGS, CollectorProcess, Database, owner, served
 
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the developer's own reaches a test, and no test writes into his spool."""
-    for name in (
-        "INTERNAL_SECRET", "DATABASE_PATH", "DATABASE_URL", "RATE_LIMIT", "TRUSTED_PROXIES", "ALLOWED_ORIGINS",
-        "INGEST_KEYS", "RETENTION_DAYS", "MAX_DATABASE_BYTES", "MIN_FREE_BYTES",
-    ):  # fmt: skip
+    for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
-    for name in ("URL", "SERVICE", "ENVIRONMENT", "RELEASE", "KEY"):
-        monkeypatch.delenv(f"LEVQOR_ERRORS_{name}", raising=False)
     monkeypatch.setenv("LEVQOR_ERRORS_SPOOL_DIR", str(tmp_path / "spool"))
 
 
