@@ -149,4 +149,4 @@ def test_what_cannot_be_set_of_alerts_is_named_by_its_key(key: str, value: str) 
     with pytest.raises(ConfigError) as caught:
         AlertSettings.from_env({key: value})
     assert caught.value.key == key
-    assert value == "x" or value not in str(caught.value)
+    assert len(value) < 3 or value not in str(caught.value)
