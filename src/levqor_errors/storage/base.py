@@ -7,12 +7,20 @@ writer's thread (`write`), the janitor's (the upkeep) or a worker thread (the re
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from ..errors import EventUnstorableError
 from ..event import ErrorEvent
 from ..grouping import Group
+
+if TYPE_CHECKING:
+    from .alerts.store import AlertStore
+
+
+#: Whose events are owed whatever their severity: the alerts' own, by which they try all of the way once a day.
+CANARY_SERVICE: Final = "levqor-errors-canary"
 
 
 class NewEvent(NamedTuple):
@@ -157,8 +165,12 @@ class Storage(Protocol):
         """
         ...
 
-    def undelivered(self) -> int:
-        """How many alerts are still to be sent."""
+    def alerts(self) -> AbstractContextManager[AlertStore]:
+        """What the alerts keep, inside a transaction; durable when the context ends."""
+        ...
+
+    def alert_reader(self) -> AbstractContextManager[AlertStore]:
+        """The same, only for reading. Whoever writes with it meets an error."""
         ...
 
     def add_session(self, token_hash: str, *, created_at: str, expires_at: str) -> None:

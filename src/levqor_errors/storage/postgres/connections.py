@@ -30,8 +30,7 @@ UPKEEP_LOCK_SECONDS: Final = 0.2
 #: For a connection to be made, or to come back to the pool.
 CONNECT_SECONDS: Final = 5
 READERS: Final = 4
-_FACTS: Final = 1
-_UPKEEP: Final = 1
+ALERTS: Final = 2
 #: A server that has vanished without a word is given up after this.
 _LOST_MILLISECONDS: Final = 10_000
 

@@ -15,10 +15,12 @@ import psycopg
 from ... import limits
 from ...errors import EventUnstorableError, StorageUnavailableError, StorageUnusableError
 from .. import read
+from ..alerts import AlertDialect
+from ..alerts.store import AlertStore
 from ..base import Filters, NewEvent, Page, Size, StoredEvent, Thinned
 from ..rows import Row, Written, to_row
 from ..thinning import Thinner
-from . import connections, schema, upkeep, write
+from . import connections, locks, schema, upkeep, write
 from .connections import LoopConnections, Pool
 from .search import dialect
 
@@ -66,6 +68,11 @@ class PostgresStorage:
         #: For the janitor, who may count all events, and who gives way to everybody.
         self._upkeep = Pool(address, 1, statement_seconds=None, lock_seconds=connections.UPKEEP_LOCK_SECONDS)
 
+        #: For those who tell people: a thread a channel, and one that decides.
+        self._alerts = Pool(
+            address, connections.ALERTS, statement_seconds=read_seconds, lock_seconds=connections.LOCK_SECONDS
+        )
+
     async def write(self, batch: Sequence[NewEvent]) -> list[StoredEvent | EventUnstorableError]:
         if self._full:
             raise StorageUnavailableError("the database is full; its oldest events are being deleted", retry_after=10)
@@ -111,13 +118,14 @@ class PostgresStorage:
         with self._facts.lent() as connection:
             connection.execute("SELECT 1 FROM error_events LIMIT 1").fetchone()
             size = upkeep.sizes(connection)
+            unsent = AlertStore(_alert_dialect(connection)).deliveries.unsent()
         return {
             "database": self._version,
             "wal_fix": True,
             "wal_bytes": None,
             "database_bytes": size,
             "free_bytes": None,
-            "alerts_unsent": self.undelivered(),
+            "alerts_unsent": unsent,
             "damaged": False,
             "warnings": self._warnings(),
         }
@@ -165,10 +173,16 @@ class PostgresStorage:
         with self._upkeep.lent() as connection, connection.transaction(), connection.cursor() as cursor:
             cursor.executemany(_ADD_REFUSALS, rows)
 
-    def undelivered(self) -> int:
-        with self._facts.lent() as connection:
-            row = connection.execute("SELECT count(*) FROM alert_outbox WHERE sent_at IS NULL").fetchone()
-        return int(row[0]) if row else 0
+    @contextmanager
+    def alerts(self) -> Iterator[AlertStore]:
+        with self._alerts.lent() as connection, connection.transaction():
+            yield AlertStore(_alert_dialect(connection))
+
+    @contextmanager
+    def alert_reader(self) -> Iterator[AlertStore]:
+        with self._searches.lent() as connection, connection.transaction():
+            connection.execute("SET TRANSACTION READ ONLY")
+            yield AlertStore(_alert_dialect(connection))
 
     def add_session(self, token_hash: str, *, created_at: str, expires_at: str) -> None:
         with self._transaction() as connection:
@@ -187,7 +201,7 @@ class PostgresStorage:
             connection.execute("DELETE FROM sessions WHERE token_hash = %s", [token_hash])
 
     def close(self) -> None:
-        for pool in (self._searches, self._facts, self._upkeep):
+        for pool in (self._searches, self._facts, self._upkeep, self._alerts):
             pool.close()
         self._loops.close()
 
@@ -195,6 +209,14 @@ class PostgresStorage:
     def _transaction(self) -> Iterator[psycopg.Connection[Any]]:
         with self._facts.lent() as connection, connection.transaction():
             yield connection
+
+
+def _alert_dialect(connection: psycopg.Connection[Any]) -> AlertDialect:
+    def run(query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        found = connection.execute(query.replace("?", "%s"), values)
+        return found.fetchall() if found.description else []
+
+    return AlertDialect(run, "event_counts_now", f"SELECT pg_advisory_xact_lock({locks.ALERTS})")
 
 
 def _set_up(address: str) -> str:

@@ -18,6 +18,8 @@ from sqlite_utils import Database
 from ... import limits
 from ...errors import EventUnstorableError, StorageUnavailableError
 from .. import read, rows
+from ..alerts import AlertDialect
+from ..alerts.store import AlertStore
 from ..base import Filters, NewEvent, Page, Size, StoredEvent, Thinned
 from ..thinning import Thinner
 from . import upkeep
@@ -118,7 +120,7 @@ class SqliteStorage:
         try:
             with self._facts() as db:
                 db.execute("SELECT 1 FROM error_events LIMIT 1").fetchone()
-            unsent = self.undelivered()
+                unsent = AlertStore(_alert_dialect(db)).deliveries.unsent()
         except StorageUnavailableError:
             # A damaged database is told below, with all else that can be said.
             if not self._connections.damaged:
@@ -236,9 +238,15 @@ class SqliteStorage:
         with self._connections.upkeep() as db:
             db.conn.executemany(_ADD_REFUSALS, [(hour, reason, *refused) for (hour, reason), refused in counts.items()])
 
-    def undelivered(self) -> int:
-        with self._facts() as db:
-            return int(db.execute("SELECT COUNT(*) FROM alert_outbox WHERE sent_at IS NULL").fetchone()[0])
+    @contextmanager
+    def alerts(self) -> Iterator[AlertStore]:
+        with self._transaction() as db:
+            yield AlertStore(_alert_dialect(db))
+
+    @contextmanager
+    def alert_reader(self) -> Iterator[AlertStore]:
+        with self._reader() as db:
+            yield AlertStore(_alert_dialect(db))
 
     def close(self) -> None:
         self._connections.close()
@@ -293,6 +301,11 @@ class SqliteStorage:
 def has_wal_fix(version: tuple[int, ...]) -> bool:
     """Whether this SQLite has the fix for WAL corruption by two connections (https://sqlite.org/wal.html, 3.51.3)."""
     return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+
+
+def _alert_dialect(db: Database) -> AlertDialect:
+    # All rows at once: a statement that was not read to its end would be in the way of the commit.
+    return AlertDialect(run=lambda query, values: db.execute(query, values).fetchall(), counts="event_counts")
 
 
 def _page_counts(db: Database) -> tuple[int, int]:
