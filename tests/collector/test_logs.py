@@ -15,8 +15,7 @@ import pytest
 
 from levqor_errors import limits
 from levqor_errors.collector import logs
-from levqor_errors.collector.logs import LogFormatter, hide
-from levqor_errors.collector.logs import LOGGING
+from levqor_errors.collector.logs import LOGGING, LogFormatter, hide
 from support import CollectorProcess, Database, execute, wait_until
 
 #: 2026-11-24T03:00:00.250Z

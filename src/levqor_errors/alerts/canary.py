@@ -1,4 +1,4 @@
-"""The day's canary: an event of our own goes all of the way, through ingest, store and outbox, and each channel signs in.
+"""The day's canary: an event of ours goes all of the way, through ingest, store and outbox, and each channel signs in.
 
 A dead notifier and a quiet day look alike; this is what tells them apart. The result is in the day's summary, and a
 canary that does not come through is told by whatever still works. Called by `runner.py` and `sender.py`.

@@ -1,7 +1,7 @@
 """What a message says: from a row of `alerts` to a `Notice`. Called by `sender.py`, before each try.
 
-At the time of sending, not of deciding: the event is read then, so that a message of a hundred bytes and not an event of
-a hundred kilobytes waits in the database. An event that is deleted by then is told of by what the row has.
+At the time of sending, not of deciding: the event is read then, so that a message of a hundred bytes and not an event
+of a hundred kilobytes waits in the database. An event that is deleted by then is told of by what the row has.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How channels are, as the database remembers it: shared by all collectors, shown on the dashboard and in `/healthz`."""
+"""How channels are, as the database remembers it, for all collectors; shown on the dashboard and in `/healthz`."""
 
 from __future__ import annotations
 
@@ -33,6 +33,11 @@ def read(memory: KeptMemory, name: str) -> ChannelHealth | None:
 def read_all(memory: KeptMemory) -> dict[str, ChannelHealth]:
     """How all channels are that were ever tried, by name."""
     return {name: ChannelHealth(**json.loads(text)) for name, text in memory.under(_PREFIX).items()}
+
+
+def down(memory: KeptMemory) -> set[str]:
+    """Names of channels that take nothing until somebody acts."""
+    return {name for name, one in read_all(memory).items() if one.state == "down"}
 
 
 def write(memory: KeptMemory, name: str, health: ChannelHealth, *, now: str) -> None:

@@ -81,10 +81,12 @@ class Planner:
             if row.service == CANARY_SERVICE:
                 used.update(self._canary(store, row, canary, at))
             elif row.state == "muted" and (row.muted_until is None or row.muted_until > at):
-                _explain(store, row, f"waits while its issue is muted, until {row.muted_until or 'it is opened again'}")
+                store.outbox.explain(
+                    [row], f"waits while its issue is muted, until {row.muted_until or 'it is opened again'}"
+                )
                 waits.append(_seconds_until(row.muted_until, now) if row.muted_until else _LONG_SECONDS)
             elif (until := self._cools_until(last.get(row.issue_id), row, now)) is not None:
-                _explain(store, row, f"waits for the end of its issue's cool-down at {until}")
+                store.outbox.explain([row], f"waits for the end of its issue's cool-down at {until}")
                 waits.append(_seconds_until(until, now))
             elif not (channels := self._routes.of(_kind(row), row.severity, row.service, row.environment)):
                 store.outbox.decide([row.id], Decision.NOWHERE, "ALERT_ROUTES sends it nowhere", None, now=at)
@@ -104,8 +106,8 @@ class Planner:
             storms = [message.at for message in told if message.kind == Kind.STORM.value]
             if storms:
                 until = clock.after(instants.from_text(max(storms)), WINDOW_SECONDS)
-                for one in rest:
-                    _explain(store, one.row, f"waits for the next message about many, at {until}: {self._beyond}")
+                why = f"waits for the next message about many, at {until}: {self._beyond}"
+                store.outbox.explain((one.row for one in rest), why)
                 waits.append(_seconds_until(until, now))
             else:
                 used.update(self._storm(store, rest, known, at))
@@ -143,8 +145,8 @@ class Planner:
         channels = tuple(dict.fromkeys(name for one in rest for name in one.channels))
         worst = min((row.severity for row in rows), key=rank)
         content = {
-            "issues": len(rows), "events": sum(row.events for row in rows), "since": min(row.created_at for row in rows),
-            "services": _of_services(rows, known), "why": self._beyond,
+            "issues": len(rows), "events": sum(row.events for row in rows),
+            "since": min(row.created_at for row in rows), "services": _of_services(rows, known), "why": self._beyond,
         }  # fmt: skip
         alert = Alert(f"storm {rows[0].id}", Kind.STORM.value, worst, None, None, content)
         added = store.outbox.add(alert, channels, now=at)
@@ -161,7 +163,7 @@ class Planner:
             alert = Alert(f"canary {canary}", Kind.CANARY.value, "info", None, None, {})
             added = store.outbox.add(alert, channels, now=at)
         if added is None:
-            _explain(store, row, "an event under the name of the alerts' own canary")
+            store.outbox.explain([row], "an event under the name of the alerts' own canary")
             return ()
         store.outbox.decide([row.id], Decision.CANARY, "the day's canary", added, now=at)
         return channels
@@ -169,11 +171,6 @@ class Planner:
 
 def _kind(row: Owed) -> Kind:
     return Kind.REGRESSION if row.regressed else Kind.CRITICAL
-
-
-def _explain(store: AlertStore, row: Owed, why: str) -> None:
-    if row.why != why:
-        store.outbox.explain(row.id, why)
 
 
 def _seconds_until(at: str, now: datetime) -> float:

@@ -7,6 +7,7 @@ second runner changes nothing.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import socket
@@ -24,10 +25,14 @@ from ..errors import StorageError
 from ..ids import uuid7
 from ..storage import Storage
 from . import canary, clock, health
+from .actions import act
 from .canary import Canary
 from .channel import Channel
+from .channels import open_buttons
 from .compose import Composer
 from .daily import Daily
+from .listener import Listener
+from .memory import StoredMemory
 from .planner import Planner
 from .routes import Routes
 from .sender import Sender
@@ -84,6 +89,8 @@ class Runner:
         self.senders = [
             Sender(storage, channel, composer, routes, by=by, wake_others=self.wake_senders) for channel in channels
         ]
+        buttons = open_buttons(settings, StoredMemory(storage), functools.partial(act, storage))
+        self._listener = None if buttons is None else Listener(storage, buttons, by=by)
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._seen: tuple[Any, ...] | None = None
@@ -94,9 +101,8 @@ class Runner:
 
     def start(self) -> None:
         """Begin."""
-        for sender in self.senders:
-            sender.start()
-        self._thread.start()
+        for thread in self._threads():
+            thread.start()
 
     def wake(self) -> None:
         """Something may be owed: look now. From any thread, and returns at once."""
@@ -113,8 +119,10 @@ class Runner:
         self._woken.set()
         for sender in self.senders:
             sender.stop()
+        if self._listener is not None:
+            self._listener.stop()
         deadline = time.monotonic() + STOP_SECONDS
-        for thread in (self._thread, *self.senders):
+        for thread in self._threads():
             if thread.ident is not None:
                 thread.join(max(0.0, deadline - time.monotonic()))
 
@@ -123,6 +131,9 @@ class Runner:
         self._jobs.run_all()
         for sender in self.senders:
             sender.drain()
+
+    def _threads(self) -> list[threading.Thread]:
+        return [self._thread, *self.senders, *([self._listener] if self._listener is not None else [])]
 
     def _run(self) -> None:
         self._jobs.run_all()
@@ -171,7 +182,7 @@ class Runner:
     def critical_error_check(self) -> None:
         """Decide what is told of what is owed."""
         with self._storage.alerts() as store:
-            down = self._down(store.memory)
+            down = health.down(store.memory)
             planned = self._planner.plan(store, self._now(), down=down, canary=canary.under_way(store))
             self._seen = store.outbox.state()
         self._due_at = time.monotonic() + (TICK_SECONDS if planned.again is None else planned.again)
@@ -189,12 +200,8 @@ class Runner:
         at = instants.to_text(now)
         with self._storage.alerts() as store:
             store.memory.put(LAST_TICK, at, now=at)
-            down = self._down(store.memory)
+            down = health.down(store.memory)
         self._watch.rates(now, down)
         self._watch.silence(now, down)
         self._canary.look(now)
         self.wake_senders()
-
-    @staticmethod
-    def _down(memory: Any) -> set[str]:
-        return {name for name, one in health.read_all(memory).items() if one.state == "down"}

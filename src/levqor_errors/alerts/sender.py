@@ -276,8 +276,7 @@ class Sender(threading.Thread):
 
     def _others(self, store: AlertStore) -> tuple[str, ...]:
         """Who takes over from this channel."""
-        states = health.read_all(store.memory)
-        down = {name for name, one in states.items() if one.state == "down"} | {self._channel.name}
+        down = health.down(store.memory) | {self._channel.name}
         return tuple(name for name in self._routes.usable((), down) if name != self._channel.name)
 
     def _probe(self) -> None:

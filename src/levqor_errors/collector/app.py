@@ -85,7 +85,7 @@ class Collector:
     def _tell(self) -> dict[str, Any]:
         health = self.storage.health()
         # Of a damaged database nothing more can be asked.
-        return health if health["damaged"] else {**health, **self.alerting.facts()}
+        return health if health.get("damaged") else {**health, **self.alerting.facts()}
 
     def close(self) -> None:
         """Take no more, and close the database. What is not committed by then is not answered with a 2xx either."""

@@ -45,6 +45,7 @@ class Health:
         """How the collector does; docs/operating.md has a row for each entry. The owner is told what channels said."""
         facts = await self._facts.read()
         known = facts.known or {}
+        channels = known.get("channels")
         outage = self._writer.outage
         lag = self._writer.lag
         warnings = [*known.get("warnings", ()), *self._alerting.warnings(known, why=owner)]
@@ -66,7 +67,7 @@ class Health:
             "alerts": {
                 "last_tick": known.get("alerts_tick"),
                 "unsent": known.get("alerts_unsent"),
-                "channels": {name: channel.state for name, channel in known.get("channels", {}).items()},
+                "channels": None if channels is None else {name: one.state for name, one in channels.items()},
             },
             "warnings": warnings,
         }

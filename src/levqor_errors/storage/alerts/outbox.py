@@ -7,7 +7,7 @@ it. After that, the next event that is owed opens another.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
@@ -148,9 +148,12 @@ class Outbox:
             part = rows[start : start + 500]
             self._db.run(_DECIDE.format(marks=_marks(part)), [now, decision.value, why, alert_id, *part])
 
-    def explain(self, row: int, why: str) -> None:
-        """Say of an open row why it waits."""
-        self._db.run("UPDATE alert_outbox SET why = ? WHERE id = ?", [why, row])
+    def explain(self, rows: Iterable[Owed], why: str) -> None:
+        """Say of open rows why they wait."""
+        changed = [row.id for row in rows if row.why != why]
+        for start in range(0, len(changed), 500):
+            part = changed[start : start + 500]
+            self._db.run(f"UPDATE alert_outbox SET why = ? WHERE id IN ({_marks(part)})", [why, *part])
 
     def forget(self, before: str) -> None:
         """Delete what was decided, and all messages, of before an instant."""
