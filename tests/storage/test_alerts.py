@@ -113,6 +113,10 @@ def test_a_claim_is_held_until_it_ends(storage: Storage) -> None:
 def test_a_clock_that_was_set_back_holds_nothing_up(storage: Storage) -> None:
     with storage.alerts() as store:
         store.outbox.add(an_alert(), ["telegram"], now=NEVER)
+        # What was never tried waits for no time.
+        claimed = store.deliveries.claim("telegram", "me", now=NOW, until=LATER, farthest=NEVER)
+        assert claimed is not None
+        store.deliveries.retry(claimed.id, "me", NEVER)
         assert store.deliveries.claim("telegram", "me", now=NOW, until=LATER, farthest=NEVER) is None
         claimed = store.deliveries.claim("telegram", "me", now=NOW, until=NEVER, farthest=LATER)
         assert claimed is not None
@@ -184,13 +188,20 @@ def test_what_is_old_is_forgotten(storage: Storage, database: Database) -> None:
         alert = store.outbox.add(an_alert(), ["telegram"], now=NOW)
         store.outbox.decide([first.id], Decision.TOLD, "", alert, now=NOW)
         store.ledger.note("sent", "", now=NOW, alert_id=alert)
+        store.memory.put("rate shop", "", now=NOW)
+        store.memory.put("listener", "", now=NOW)
         store.outbox.forget(NOW)
         assert store.ledger.of_alert(alert or 0)
+        store.outbox.forget(LATER)
+        # It waits to be sent still.
+        assert store.deliveries.alert(alert or 0)
+        store.deliveries.end(1, "sent", now=NOW)
         store.outbox.forget(LATER)
     for table in ("alerts", "alert_deliveries", "alert_ledger"):
         assert rows(database, f"SELECT * FROM {table}") == []
     # What is still owed stays, however old.
     assert rows(database, "SELECT issue_id FROM alert_outbox") == [(2,)]
+    assert rows(database, "SELECT key FROM alert_memory") == [("listener",)]
 
 
 def test_activity(storage: Storage) -> None:
@@ -200,9 +211,9 @@ def test_activity(storage: Storage) -> None:
     (each,) = read_rates("R", "*: 1 event in 1h")
     since = "2026-11-23T12:05:39.000Z"
     with storage.alert_reader() as store:
-        assert store.activity.reached(shop, since) == [("shop", 3)]
-        assert store.activity.reached(each, since) == [("mail", 1), ("shop", 3)]
-        assert store.activity.reached(shop, "2026-11-23T13:00:00.000Z") == []
+        assert store.activity.reached(shop, since, NOW) == [("shop", 3)]
+        assert store.activity.reached(each, since, NOW) == [("mail", 1), ("shop", 3)]
+        assert store.activity.reached(shop, "2026-11-23T13:00:00.000Z", NOW) == []
         moments = list(store.activity.moments(shop, "2026-11-20T00:00:00.000Z"))
         assert [service for service, _ in moments] == ["shop"] * 4
         assert moments == sorted(moments, key=lambda moment: moment[1])

@@ -18,7 +18,7 @@ from ..storage import Storage
 from ..storage.alerts.outbox import Alert
 from ..storage.alerts.store import AlertStore
 from ..storage.base import CANARY_SERVICE
-from . import clock
+from . import clock, health
 from .channel import Sent
 from .notice import Kind
 from .routes import Routes
@@ -29,6 +29,8 @@ RESULT: Final = "canary"
 _SENT: Final = "canary sent"
 #: It comes through in a moment, unless something is wrong.
 PATIENCE_SECONDS: Final = 600.0
+#: Before what a channel said that did not take the sign-in.
+_FAILED: Final = "FAILED: "
 
 
 class Canary:
@@ -72,11 +74,17 @@ class Canary:
         """Tell of one that should have come through by now."""
         with self._storage.alert_reader() as store:
             sent, result = _load(store, _SENT), _load(store, RESULT)
+            down = health.down(store.memory)
         if not sent or clock.is_within(sent["at"], PATIENCE_SECONDS, now):
             return
-        missing = sorted(self._channels - result.get("channels", {}).keys())
-        if missing and not result.get("ok"):
-            self._tell(sent["day"], f"nothing is known of {', '.join(missing)}", now)
+        channels: dict[str, str] = result.get("channels", {})
+        # One that is down is told of already.
+        wrong = [f"nothing is known of {name}" for name in sorted(self._channels - channels.keys() - down)]
+        wrong += [
+            f"{name} {said}" for name, said in sorted(channels.items()) if said.startswith(_FAILED) and name not in down
+        ]
+        if wrong:
+            self._tell(sent["day"], "; ".join(wrong), now)
 
     def _tell(self, day: str, why: str, now: datetime) -> None:
         at = instants.to_text(now)
@@ -87,7 +95,7 @@ class Canary:
         alert = Alert(f"canary failed {day}", Kind.CHANNEL.value, "error", None, None, content)
         with self._storage.alerts() as store:
             channels = self._routes.of(Kind.CHANNEL, alert.severity, None, None)
-            store.outbox.add(alert, self._routes.usable(channels, ()), now=at)
+            store.outbox.add(alert, self._routes.usable(channels, health.down(store.memory)), now=at)
 
 
 def under_way(store: AlertStore) -> str | None:
@@ -96,14 +104,21 @@ def under_way(store: AlertStore) -> str | None:
     return str(event_id) if event_id else None
 
 
-def note_result(store: AlertStore, channel: str, result: Sent | AlertError, *, now: str) -> None:
-    """Note how a channel's sign-in went."""
+def message_key(event_id: str | None) -> str:
+    """The key of the message that a canary becomes."""
+    return f"canary {event_id}"
+
+
+def note_result(store: AlertStore, key: str, channel: str, result: Sent | AlertError, *, now: str) -> None:
+    """Note how a channel's sign-in went, for the message of that key. An earlier day's, late, counts no more."""
+    if key != message_key(under_way(store)):
+        return
     kept = _load(store, RESULT) or {"channels": {}, "ok": True}
     channels: dict[str, str] = kept["channels"]
     went_well = isinstance(result, Sent)
-    channels[channel] = result.remark if isinstance(result, Sent) else f"FAILED: {result}"
+    channels[channel] = result.remark if isinstance(result, Sent) else f"{_FAILED}{result}"
     # The first to come back well makes it well; one that failed makes it not, whoever comes after.
-    failed = any(text.startswith("FAILED: ") for text in channels.values())
+    failed = any(text.startswith(_FAILED) for text in channels.values())
     store.memory.put(RESULT, json.dumps({**kept, "at": now, "ok": went_well and not failed}), now=now)
 
 

@@ -38,7 +38,7 @@ def choose(
     for group in _by_rank(due):
         waiting = _by_service(group)
         while waiting and len(chosen) < free:
-            service = min(waiting, key=lambda name: (had[name], known.get(name, ""), waiting[name][-1].id))
+            service = min(waiting, key=lambda name: (had[name], known.get(name, "~"), waiting[name][-1].id))
             if had[service] >= share:
                 break
             chosen.append(waiting[service].pop())

@@ -6,14 +6,16 @@ of a hundred kilobytes waits in the database. An event that is deleted by then i
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from ..errors import StorageUnavailableError
 from ..storage import Storage
 from ..storage.alerts.deliveries import AlertRow
 from .notice import Kind, Notice
+
+logger = logging.getLogger("levqor_errors.alerts")
 
 
 class Composer:
@@ -56,8 +58,9 @@ class Composer:
     def _event(self, id_: int) -> dict[str, Any] | None:
         try:
             return self._storage.get(id_)
-        except StorageUnavailableError:
+        except Exception:
             # Damaged, or busy for long. To be told of without the stack beats not to be told.
+            logger.exception("an event is told of without its content", extra={"event_id": id_})
             return None
 
     def _link(self, rest: str) -> str | None:

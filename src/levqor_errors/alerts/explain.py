@@ -49,6 +49,8 @@ def explain(storage: Storage, event: Mapping[str, Any]) -> Explanation:
         lines += [line for line in of_issue if line not in lines]
         if owed["decision"] == Decision.NOWHERE.value:
             return Explanation("Not told: ALERT_ROUTES sends it nowhere.", lines)
+        if owed["decision"] == Decision.RESOLVED.value:
+            return Explanation("Not told: its issue was resolved before.", lines)
         sent = [f"{line['channel']} at {line['at']}" for line in lines if line["what"] == "sent"]
         message = f"{short_id(owed['alert_id'])}, about {owed['count']:,} events"
         if sent:

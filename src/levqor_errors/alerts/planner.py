@@ -18,6 +18,7 @@ from ..storage.alerts.outbox import Alert, Decision, Owed
 from ..storage.alerts.store import AlertStore
 from ..storage.base import CANARY_SERVICE
 from . import clock
+from .canary import message_key
 from .choice import WINDOW_SECONDS, choose
 from .notice import Kind
 from .routes import Routes
@@ -76,22 +77,26 @@ class Planner:
         last = store.outbox.last_told([row.issue_id for row in rows])
         due: list[_Due] = []
         waits: list[float] = []
+        waiting: dict[str, list[Owed]] = {}
         used: set[str] = set()
         for row in rows:
             if row.service == CANARY_SERVICE:
                 used.update(self._canary(store, row, canary, at))
+            elif row.state == "resolved":
+                store.outbox.decide([row.id], Decision.RESOLVED, "its issue was resolved meanwhile", None, now=at)
             elif row.state == "muted" and (row.muted_until is None or row.muted_until > at):
-                store.outbox.explain(
-                    [row], f"waits while its issue is muted, until {row.muted_until or 'it is opened again'}"
-                )
+                why = f"waits while its issue is muted, until {row.muted_until or 'it is opened again'}"
+                waiting.setdefault(why, []).append(row)
                 waits.append(_seconds_until(row.muted_until, now) if row.muted_until else _LONG_SECONDS)
             elif (until := self._cools_until(last.get(row.issue_id), row, now)) is not None:
-                store.outbox.explain([row], f"waits for the end of its issue's cool-down at {until}")
+                waiting.setdefault(f"waits for the end of its issue's cool-down at {until}", []).append(row)
                 waits.append(_seconds_until(until, now))
             elif not (channels := self._routes.of(_kind(row), row.severity, row.service, row.environment)):
                 store.outbox.decide([row.id], Decision.NOWHERE, "ALERT_ROUTES sends it nowhere", None, now=at)
             else:
                 due.append(_Due(row, self._routes.usable(channels, down), row.issue_id in last))
+        for why, explained in waiting.items():
+            store.outbox.explain(explained, why)
         told = [message for message in store.outbox.told_since(clock.after(now, -WINDOW_SECONDS)) if message.at <= at]
         single = [message for message in told if message.kind != Kind.STORM.value]
         services = Counter(message.service or "" for message in single)
@@ -155,15 +160,15 @@ class Planner:
         return channels
 
     def _canary(self, store: AlertStore, row: Owed, canary: str | None, at: str) -> tuple[str, ...]:
-        """The canary has come through all but the channels. Others' events under its name are nothing to tell; their
-        row stays open until the next canary, so that there is one however many they are."""
+        """The canary has come through all but the channels. Others' events under its name are nothing to tell, and
+        their rows nothing to keep: however many they are, they must not be in the way of what is to be told."""
         channels = self._routes.of(Kind.CANARY, row.severity, None, None)
         added = None
         if canary is not None and store.outbox.has_event(canary):
-            alert = Alert(f"canary {canary}", Kind.CANARY.value, "info", None, None, {})
+            alert = Alert(message_key(canary), Kind.CANARY.value, "info", None, None, {})
             added = store.outbox.add(alert, channels, now=at)
         if added is None:
-            store.outbox.explain([row], "an event under the name of the alerts' own canary")
+            store.outbox.drop(row.id)
             return ()
         store.outbox.decide([row.id], Decision.CANARY, "the day's canary", added, now=at)
         return channels

@@ -1,8 +1,7 @@
 """The loop of the alerts: decides when something is owed, and by the clock; senders do the rest, a thread a channel.
 
 Runs in the collector, which wakes it in the moment of a commit, or as a process of its own (`levqor-errors alerts`).
-`schedule` is the tick only: what is due is decided from the database, so that a restart, a clock that is set, or a
-second runner changes nothing.
+What is due is decided from the database, so that a restart, a clock that is set, or a second runner changes nothing.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-import schedule
-
 from .. import instants
+from ..alert_rules import RateRule
 from ..config import AlertSettings
 from ..errors import StorageError
 from ..ids import uuid7
 from ..storage import Storage
+from ..storage.alerts.store import AlertStore
 from . import canary, clock, health
 from .actions import act
 from .canary import Canary
@@ -31,11 +30,13 @@ from .channel import Channel
 from .channels import open_buttons
 from .compose import Composer
 from .daily import Daily
+from .deputies import Deputies
 from .listener import Listener
 from .memory import StoredMemory
 from .planner import Planner
 from .routes import Routes
 from .sender import Sender
+from .tick import Ticker
 from .watch import Watch
 
 logger = logging.getLogger("levqor_errors.alerts")
@@ -48,8 +49,16 @@ _PAUSE_TIMES: Final = 5
 #: The last tick in the database is not older than this while a runner is well.
 TICK_SECONDS: Final = 60.0
 LAST_TICK: Final = "tick"
-#: A clock that goes back further than this makes all intervals begin anew.
-_STEP_SECONDS: Final = 30.0
+#: After so many ticks that did not come, nobody has looked.
+MISSED_TICKS: Final = 4
+_WATCHED_SINCE: Final = "watched since"
+#: The safety net: whatever was overlooked is owed still.
+_CHECK_SECONDS: Final = 600
+#: What comes by the clock is looked at so often; a rate more often, if its time is short.
+_LOOK_SECONDS: Final = 60
+_LEAST_LOOK_SECONDS: Final = 5
+#: A rate that is reached within a whole look less than its time is never overlooked.
+_LOOKS_A_RATE: Final = 6
 #: Messages that are being sent when it stops get this long.
 STOP_SECONDS: Final = 5.0
 
@@ -82,12 +91,14 @@ class Runner:
         self._now = now
         self._planner = Planner(settings, routes)
         self._watch = Watch(storage, settings, routes)
+        self._deputies = Deputies(routes, names)
         self._canary = Canary(storage, routes, names, post)
         self._daily = Daily(storage, settings, routes, self._canary)
         composer = Composer(storage, dashboard_url)
         by = f"{socket.gethostname()} {os.getpid()} {uuid7()[-12:]}"
         self.senders = [
-            Sender(storage, channel, composer, routes, by=by, wake_others=self.wake_senders) for channel in channels
+            Sender(storage, channel, composer, self._deputies, by=by, wake_others=self.wake_senders, now=now)
+            for channel in channels
         ]
         buttons = open_buttons(settings, StoredMemory(storage), functools.partial(act, storage))
         self._listener = None if buttons is None else Listener(storage, buttons, by=by)
@@ -95,8 +106,13 @@ class Runner:
         self._stopping = threading.Event()
         self._seen: tuple[Any, ...] | None = None
         self._due_at = 0.0
-        self._jobs = self._schedule()
-        self._last_time = time.time()
+        self._jobs = Ticker(self._guard)
+        self._jobs.every(_LOOK_SECONDS, self.daily_error_summary)
+        self._jobs.every(_CHECK_SECONDS, self.critical_error_check)
+        self._jobs.every(_LOOK_SECONDS, self._look_around)
+        for rule in settings.rates:
+            seconds = min(max(rule.seconds // _LOOKS_A_RATE, _LEAST_LOOK_SECONDS), _LOOK_SECONDS)
+            self._jobs.every(seconds, functools.partial(self._look_at_rate, rule))
         self._thread = threading.Thread(target=self._run, name="levqor-errors-alerts", daemon=True)
 
     def start(self) -> None:
@@ -129,8 +145,9 @@ class Runner:
     def run_once(self) -> None:
         """Do all that is due by now, and wait until it is sent or has to wait; for cron."""
         self._jobs.run_all()
-        for sender in self.senders:
-            sender.drain()
+        # Until nobody has anything: one that is down leaves its messages to others.
+        while any(sender.drain() for sender in self.senders):
+            pass
 
     def _threads(self) -> list[threading.Thread]:
         return [self._thread, *self.senders, *([self._listener] if self._listener is not None else [])]
@@ -144,24 +161,8 @@ class Runner:
                 return
             began = time.monotonic()
             self._guard(self._look)
-            self._tick()
+            self._jobs.run_due()
             self._stopping.wait(max(_LEAST_PAUSE_SECONDS, _PAUSE_TIMES * (time.monotonic() - began)))
-
-    def _tick(self) -> None:
-        now = time.time()
-        if now < self._last_time - _STEP_SECONDS:
-            # The library goes by the wall clock, and would wait until it is as late as it was.
-            self._jobs = self._schedule()
-        self._last_time = now
-        self._jobs.run_pending()
-
-    def _schedule(self) -> schedule.Scheduler:
-        jobs = schedule.Scheduler()
-        # The safety net: whatever was overlooked is owed still.
-        jobs.every(10).minutes.do(self._guard, self.critical_error_check)
-        jobs.every(1).minutes.do(self._guard, self.daily_error_summary)
-        jobs.every(1).minutes.do(self._guard, self._look_around)
-        return jobs
 
     def _guard(self, job: Callable[[], None]) -> None:
         """Run a job. One that fails must end neither the loop nor the others; it is done again with its next turn."""
@@ -182,9 +183,10 @@ class Runner:
     def critical_error_check(self) -> None:
         """Decide what is told of what is owed."""
         with self._storage.alerts() as store:
+            # Before it is decided: what others commit from here on is another state.
+            self._seen = store.outbox.state()
             down = health.down(store.memory)
             planned = self._planner.plan(store, self._now(), down=down, canary=canary.under_way(store))
-            self._seen = store.outbox.state()
         self._due_at = time.monotonic() + (TICK_SECONDS if planned.again is None else planned.again)
         for sender in self.senders:
             if sender.channel in planned.channels:
@@ -199,9 +201,25 @@ class Runner:
         now = self._now()
         at = instants.to_text(now)
         with self._storage.alerts() as store:
-            store.memory.put(LAST_TICK, at, now=at)
+            watched_since = note_tick(store, at, now)
             down = health.down(store.memory)
-        self._watch.rates(now, down)
-        self._watch.silence(now, down)
+            found = self._deputies.look(store, now)
+        self._watch.silence(now, down, watched_since)
         self._canary.look(now)
-        self.wake_senders()
+        if found:
+            self.wake_senders()
+
+    def _look_at_rate(self, rule: RateRule) -> None:
+        with self._storage.alert_reader() as store:
+            down = health.down(store.memory)
+        self._watch.rate(rule, self._now(), down)
+
+
+def note_tick(store: AlertStore, at: str, now: datetime) -> str:
+    """Note that somebody looks after the alerts; returns since when somebody has, without a break."""
+    last, since = store.memory.get(LAST_TICK), store.memory.get(_WATCHED_SINCE)
+    store.memory.put(LAST_TICK, at, now=at)
+    if since is None or last is None or not clock.is_within(last, MISSED_TICKS * TICK_SECONDS, now):
+        since = at
+        store.memory.put(_WATCHED_SINCE, since, now=at)
+    return since

@@ -5,7 +5,7 @@ Looked at by the clock, from `runner.py`. Each finding becomes a row of `alerts`
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
@@ -26,6 +26,9 @@ USUAL_DAYS: Final = 7
 #: It is silent when this many times its longest pause of these days has passed, and at least so many hours.
 PAUSES: Final = 2
 LEAST_HOURS: Final = 3
+_SILENT: Final = "warning"
+#: Services that one message names.
+_SHOWN: Final = 20
 
 
 class Watch:
@@ -42,17 +45,16 @@ class Watch:
         self._settings = settings
         self._routes = routes
 
-    def rates(self, now: datetime, down: Collection[str]) -> None:
-        """Tell of rates that are reached; of each again after its time, and not before the cool-down."""
-        for rule in self._settings.rates:
-            # Outside the transaction that writes: this counts events.
-            with self._storage.alert_reader() as store:
-                reached = store.activity.reached(rule, clock.after(now, -rule.seconds))
-            if reached:
-                with self._storage.alerts() as store:
-                    store.outbox.be_alone()
-                    for service, events in reached:
-                        self._rate(store, rule, service, events, now, down)
+    def rate(self, rule: RateRule, now: datetime, down: Collection[str]) -> None:
+        """Tell if a rate is reached; of each service again after its time, and not before the cool-down."""
+        # Outside the transaction that writes: this counts events.
+        with self._storage.alert_reader(long=True) as store:
+            reached = store.activity.reached(rule, clock.after(now, -rule.seconds), instants.to_text(now))
+        if reached:
+            with self._storage.alerts() as store:
+                store.outbox.be_alone()
+                for service, events in reached:
+                    self._rate(store, rule, service, events, now, down)
 
     def _rate(
         self, store: AlertStore, rule: RateRule, service: str, events: int, now: datetime, down: Collection[str]
@@ -72,50 +74,73 @@ class Watch:
             "events": events,
             "since": clock.after(now, -rule.seconds),
         }
-        self._add(store, Alert(f"{key} {at}", Kind.RATE.value, severity, service, None, content), down, at)
+        channels = self._routes.of(Kind.RATE, severity, service, None)
+        if channels:
+            alert = Alert(f"{key} {at}", Kind.RATE.value, severity, service, None, content)
+            store.outbox.add(alert, self._routes.usable(channels, down), now=at)
         store.memory.put(key, at, now=at)
 
-    def silence(self, now: datetime, down: Collection[str]) -> None:
-        """Tell of services that usually log and have gone silent; once for each silence."""
+    def silence(self, now: datetime, down: Collection[str], watched_since: str) -> None:
+        """Tell of services that usually log and have gone silent; once for each silence, and of several in one message.
+
+        Args:
+            now: the clock.
+            down: channels that take nothing.
+            watched_since: since when somebody has looked; who could not be heard before is not called silent for that.
+        """
         if not self._settings.silence:
             return
-        since = instants.hour_of(instants.to_text(now - timedelta(days=USUAL_DAYS)))
-        with self._storage.alert_reader() as store:
+        # Twice: the days before the silence, and the silence.
+        since = instants.hour_of(instants.to_text(now - timedelta(days=2 * USUAL_DAYS)))
+        with self._storage.alert_reader(long=True) as store:
             hours = store.activity.hours(since)
-        silent = {service: last for service, seen in hours.items() if (last := silent_since(seen, now)) is not None}
-        if not silent:
-            return
-        at = instants.to_text(now)
-        with self._storage.alerts() as store:
-            for service, last in silent.items():
-                content = {
-                    "title": f"{service} has gone silent",
-                    "lines": [
-                        f"It has sent something on each of {USUAL_DAYS} days, and nothing since the hour of {last}.",
-                        "Perhaps it has no errors any more; perhaps it does not run, or cannot send.",
-                    ],
-                }
-                alert = Alert(f"silent {service} {last}", Kind.SILENT.value, "warning", service, None, content)
-                self._add(store, alert, down, at)
+        heard_until = instants.from_text(watched_since)
+        silent = {
+            service: last
+            for service, seen in hours.items()
+            if (last := silent_since(seen, now, heard_until)) is not None
+        }
+        if silent:
+            with self._storage.alerts() as store:
+                store.outbox.be_alone()
+                self._silent(store, silent, down, instants.to_text(now))
 
-    def _add(self, store: AlertStore, alert: Alert, down: Collection[str], at: str) -> None:
-        channels = self._routes.of(Kind(alert.kind), alert.severity, alert.service, None)
-        if channels:
-            store.outbox.add(alert, self._routes.usable(channels, down), now=at)
+    def _silent(self, store: AlertStore, silent: Mapping[str, str], down: Collection[str], at: str) -> None:
+        together: dict[tuple[str, ...], list[str]] = {}
+        for service, last in silent.items():
+            if store.memory.get(f"silent {service}") != last:
+                store.memory.put(f"silent {service}", last, now=at)
+                channels = self._routes.of(Kind.SILENT, _SILENT, service, None)
+                together.setdefault(channels, []).append(service)
+        for channels, services in together.items():
+            one = services[0] if len(services) == 1 else None
+            lines = [f"{service}: nothing since the hour of {silent[service]}." for service in services[:_SHOWN]]
+            if len(services) > _SHOWN:
+                lines.append(f"And {len(services) - _SHOWN:,} more.")
+            lines += [
+                f"It is usual to hear something on each of {USUAL_DAYS} days.",
+                "Perhaps there are no errors any more; perhaps it does not run, or cannot send.",
+            ]
+            title = f"{one or f'{len(services):,} services'} {'has' if one else 'have'} gone silent"
+            key = f"silent {services[0]} {silent[services[0]]}"
+            alert = Alert(key, Kind.SILENT.value, _SILENT, one, None, {"title": title, "lines": lines})
+            if channels:
+                store.outbox.add(alert, self._routes.usable(channels, down), now=at)
 
 
-def silent_since(hours: Sequence[str], now: datetime) -> str | None:
+def silent_since(hours: Sequence[str], now: datetime, watched_since: datetime) -> str | None:
     """The last hour in which a service sent something, if it usually logs and has been silent for too long since.
 
     Args:
         hours: in which it sent something during the last days, the oldest first.
         now: the clock.
+        watched_since: before that it could not be heard.
     """
-    seen = [instants.from_text(hour) for hour in hours]
-    days = {hour.date() for hour in seen}
-    if len(days) < USUAL_DAYS:
+    last = instants.from_text(hours[-1])
+    seen = [hour for hour in map(instants.from_text, hours) if hour > last - timedelta(days=USUAL_DAYS)]
+    if len({hour.date() for hour in seen}) < USUAL_DAYS:
         return None
     pauses = [later - earlier for earlier, later in pairwise(seen)]
     longest = max(pauses, default=timedelta()) / timedelta(hours=1)
-    silent = (now - seen[-1]) / timedelta(hours=1)
+    silent = (now - max(last, watched_since)) / timedelta(hours=1)
     return hours[-1] if silent > max(LEAST_HOURS, PAUSES * longest) else None

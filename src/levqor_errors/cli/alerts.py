@@ -99,7 +99,7 @@ def try_rule(
 
 def _show(rule: RateRule, storage: Storage, since: datetime, cooldown: int, days: int) -> None:
     told = 0
-    with storage.alert_reader() as store:
+    with storage.alert_reader(long=True) as store:
         for service, at in fires(rule, store.activity.moments(rule, instants.to_text(since)), cooldown):
             told += 1
             if told <= _SHOWN:

@@ -20,13 +20,11 @@ from ..alerts.channel import Channel
 from ..alerts.channels import open_channels
 from ..alerts.clock import is_within
 from ..alerts.memory import StoredMemory
-from ..alerts.runner import LAST_TICK, TICK_SECONDS, Runner
+from ..alerts.runner import LAST_TICK, MISSED_TICKS, TICK_SECONDS, Runner
 from ..config import AlertSettings
 from ..errors import CollectorRefusedError, StorageUnavailableError
 from ..storage import Storage
 
-#: After so many ticks that did not come, nobody looks after the alerts.
-_MISSED_TICKS: Final = 4
 _POST_SECONDS: Final = 30.0
 
 
@@ -84,8 +82,12 @@ class Alerting:
 
     def facts(self) -> dict[str, Any]:
         """What the database knows of the alerts: `alerts_tick`, and `channels` as `health.ChannelHealth`, by name."""
+        names = {channel.name for channel in self.channels}
         with self._storage.alert_reader() as store:
             states = health.read_all(store.memory)
+            if names:
+                # Of one that is not set up any more nothing is to be said. Where another process sends, it knows which.
+                states = {name: state for name, state in states.items() if name in names}
             tick = store.memory.get(LAST_TICK)
         return {"alerts_tick": tick, "channels": states}
 
@@ -98,7 +100,7 @@ class Alerting:
         """
         warnings: list[str] = []
         unsent, tick = known.get("alerts_unsent") or 0, known.get("alerts_tick")
-        watched = tick is not None and is_within(tick, _MISSED_TICKS * TICK_SECONDS, datetime.now(timezone.utc))
+        watched = tick is not None and is_within(tick, MISSED_TICKS * TICK_SECONDS, datetime.now(timezone.utc))
         if unsent and not watched:
             who = "no channel is set up" if tick is None else f"nobody has looked after them since {tick}"
             warnings.append(f"Alerts wait to be sent, and {who} (docs/alerts.md).")

@@ -169,8 +169,12 @@ class Storage(Protocol):
         """What the alerts keep, inside a transaction; durable when the context ends."""
         ...
 
-    def alert_reader(self) -> AbstractContextManager[AlertStore]:
-        """The same, only for reading. Whoever writes with it meets an error."""
+    def alert_reader(self, *, long: bool = False) -> AbstractContextManager[AlertStore]:
+        """The same, only for reading. Whoever writes with it meets an error.
+
+        Args:
+            long: events are counted. Else it is for a moment, and waits for no search.
+        """
         ...
 
     def add_session(self, token_hash: str, *, created_at: str, expires_at: str) -> None:

@@ -19,13 +19,14 @@ class Activity:
     def __init__(self, db: AlertDialect) -> None:
         self._db = db
 
-    def reached(self, rule: RateRule, since: str) -> list[tuple[str, int]]:
-        """Services that have reached a rule's number since an instant, and by how many events."""
+    def reached(self, rule: RateRule, since: str, until: str) -> list[tuple[str, int]]:
+        """Services that have reached a rule's number from an instant to another, and by how many events. What seems to
+        come after that was received before the clock was set back."""
         where, values = _conditions(rule)
         rows = self._db.run(
-            f"SELECT service, COUNT(*) FROM error_events WHERE received_at >= ? AND {where}"
+            f"SELECT service, COUNT(*) FROM error_events WHERE received_at >= ? AND received_at <= ? AND {where}"
             " GROUP BY service HAVING COUNT(*) >= ? ORDER BY 1",
-            [since, *values, rule.number],
+            [since, until, *values, rule.number],
         )
         return [(service, count) for service, count in rows]
 

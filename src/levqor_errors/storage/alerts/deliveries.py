@@ -12,13 +12,14 @@ from typing import Any, Final, NamedTuple
 from ..base import CANARY_SERVICE
 from . import AlertDialect
 
-# The worst first. A time that is too far ahead was written by a clock that has been set back since; it does not count.
+# The worst first. A time that is too far ahead was written by a clock that has been set back since; it does not count,
+# nor does the time of what was never tried.
 _CLAIM: Final = """
     UPDATE alert_deliveries SET claimed_by = ?, claimed_until = ?, attempts = attempts + 1
     WHERE id = (
         SELECT d.id FROM alert_deliveries d JOIN alerts a ON a.id = d.alert_id
         WHERE d.channel = ? AND d.state = 'waiting'
-            AND (d.next_at <= ? OR d.next_at > ?)
+            AND (d.attempts = 0 OR d.next_at <= ? OR d.next_at > ?)
             AND (d.claimed_until IS NULL OR d.claimed_until <= ? OR d.claimed_until > ?)
         ORDER BY CASE a.severity WHEN 'critical' THEN 0 WHEN 'error' THEN 1 WHEN 'warning' THEN 2 ELSE 3 END, d.id
         LIMIT 1 {locked}
@@ -32,6 +33,12 @@ _END: Final = """
 """
 _RETRY: Final = """
     UPDATE alert_deliveries SET next_at = ?, claimed_by = NULL, claimed_until = NULL WHERE id = ? AND claimed_by = ?
+"""
+_OVERDUE: Final = """
+    SELECT d.id, d.alert_id, d.channel, d.attempts FROM alert_deliveries d JOIN alerts a ON a.id = d.alert_id
+    WHERE d.state = 'waiting' AND a.created_at <= ?
+        AND (SELECT COUNT(*) FROM alert_deliveries o WHERE o.alert_id = d.alert_id) < ?
+    ORDER BY d.id
 """
 # What its owner has muted is not owed to him.
 _UNSENT: Final = """
@@ -107,6 +114,19 @@ class Deliveries:
             [channel],
         )
         return [Delivery._make(row) for row in rows]
+
+    def waiting_for(self, before: str) -> list[str]:
+        """The channels for which something of before an instant waits."""
+        rows = self._db.run(
+            "SELECT DISTINCT d.channel FROM alert_deliveries d JOIN alerts a ON a.id = d.alert_id"
+            " WHERE d.state = 'waiting' AND a.created_at <= ? ORDER BY 1",
+            [before],
+        )
+        return [channel for (channel,) in rows]
+
+    def overdue(self, before: str, *, fewer_than: int) -> list[Delivery]:
+        """What waits since before an instant, of messages that go by fewer than so many channels."""
+        return [Delivery._make(row) for row in self._db.run(_OVERDUE, [before, fewer_than])]
 
     def channels_of(self, alert_id: int) -> set[str]:
         """By which channels a message goes, or went, or was to go."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from ...printable import printable
 from . import AlertDialect
 
 _NOTE: Final = """
@@ -14,12 +15,14 @@ _OWED: Final = """
     SELECT id, first_event_id, created_at, decided_at, decision, why, alert_id, count, severity, regressed
     FROM alert_outbox WHERE issue_id = ? AND first_event_id <= ? ORDER BY first_event_id DESC LIMIT 1
 """
-_OF_ALERT: Final = "SELECT at, channel, what, detail FROM alert_ledger WHERE alert_id = ? ORDER BY id LIMIT ?"
+_OF_ALERT: Final = "SELECT at, channel, what, detail FROM alert_ledger WHERE alert_id = ? ORDER BY id DESC LIMIT ?"
 _OF_ISSUE: Final = """
     SELECT at, channel, what, detail, alert_id FROM alert_ledger WHERE issue_id = ? ORDER BY id DESC LIMIT ?
 """
 #: Of one message; a channel that is down for days is tried many times.
 _MOST: Final = 100
+#: Of a sentence; what another side says may be in it.
+_DETAIL_CHARS: Final = 1_000
 
 
 class Ledger:
@@ -42,13 +45,13 @@ class Ledger:
 
         Args:
             what: in a word or two: `sent`, `waits`, `taken over`, `muted`.
-            detail: a sentence.
+            detail: a sentence; what in it no database takes, or a terminal acts upon, is escaped.
             now: the clock.
             alert_id: the message that it is about.
             issue_id: the issue.
             channel: the channel.
         """
-        self._db.run(_NOTE, [now, alert_id, issue_id, channel, what, detail])
+        self._db.run(_NOTE, [now, alert_id, issue_id, channel, what, printable(detail[:_DETAIL_CHARS])])
 
     def owed_for(self, issue_id: int, event_row: int) -> dict[str, Any] | None:
         """The row of the outbox that may speak of an event, and what was decided of it."""
@@ -61,11 +64,9 @@ class Ledger:
         return None
 
     def of_alert(self, alert_id: int) -> list[dict[str, Any]]:
-        """Lines about a message, the oldest first."""
-        return [
-            dict(zip(("at", "channel", "what", "detail"), row, strict=True))
-            for row in self._db.run(_OF_ALERT, [alert_id, _MOST])
-        ]
+        """Lines about a message, the newest of them, the oldest first."""
+        rows = self._db.run(_OF_ALERT, [alert_id, _MOST])
+        return [dict(zip(("at", "channel", "what", "detail"), row, strict=True)) for row in reversed(rows)]
 
     def of_issue(self, issue_id: int) -> list[dict[str, Any]]:
         """Lines about an issue, the newest first."""

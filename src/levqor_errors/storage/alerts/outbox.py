@@ -13,15 +13,22 @@ from typing import Any, Final, NamedTuple
 
 from . import AlertDialect
 
+# Those that nobody has looked at yet come before those that wait, however many these are.
 _OPEN: Final = """
     SELECT o.id, o.issue_id, o.first_event_id, o.count, o.created_at, o.severity, o.regressed, o.why,
         i.title, i.service, i.state, i.muted_until, e.environment
     FROM alert_outbox o JOIN issues i ON i.id = o.issue_id LEFT JOIN error_events e ON e.id = o.first_event_id
-    WHERE o.decided_at IS NULL ORDER BY o.issue_id LIMIT ?
+    WHERE o.decided_at IS NULL AND o.id IN (
+        SELECT id FROM alert_outbox WHERE decided_at IS NULL ORDER BY why IS NOT NULL, issue_id LIMIT ?
+    )
+    ORDER BY o.issue_id
 """
+# The last one, and not the latest: the clock may have been set back since.
 _LAST_TOLD: Final = """
-    SELECT issue_id, MAX(decided_at) FROM alert_outbox
-    WHERE issue_id IN ({marks}) AND decision IN ('told', 'storm', 'nowhere') GROUP BY issue_id
+    SELECT issue_id, decided_at FROM alert_outbox WHERE id IN (
+        SELECT MAX(id) FROM alert_outbox
+        WHERE issue_id IN ({marks}) AND decision IN ('told', 'storm', 'nowhere') GROUP BY issue_id
+    )
 """
 _ADD: Final = """
     INSERT INTO alerts (key, kind, severity, service, issue_id, content, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -47,6 +54,8 @@ class Decision(str, Enum):
     NOWHERE = "nowhere"
     #: The canary's own event, perhaps with others that pretended to be it.
     CANARY = "canary"
+    #: Its owner has resolved the issue before it was told.
+    RESOLVED = "resolved"
 
 
 class Owed(NamedTuple):
@@ -148,6 +157,10 @@ class Outbox:
             part = rows[start : start + 500]
             self._db.run(_DECIDE.format(marks=_marks(part)), [now, decision.value, why, alert_id, *part])
 
+    def drop(self, row: int) -> None:
+        """Delete a row that is nothing to tell, and nothing to remember."""
+        self._db.run("DELETE FROM alert_outbox WHERE id = ?", [row])
+
     def explain(self, rows: Iterable[Owed], why: str) -> None:
         """Say of open rows why they wait."""
         changed = [row.id for row in rows if row.why != why]
@@ -156,12 +169,19 @@ class Outbox:
             self._db.run(f"UPDATE alert_outbox SET why = ? WHERE id IN ({_marks(part)})", [why, *part])
 
     def forget(self, before: str) -> None:
-        """Delete what was decided, and all messages, of before an instant."""
-        ended = "SELECT id FROM alerts WHERE created_at < ?"
+        """Delete what was decided, messages, and what is remembered of rules, before an instant. A message for people
+        that still waits to be sent is kept."""
+        waits = "SELECT 1 FROM alert_deliveries d WHERE d.alert_id = alerts.id AND d.state = 'waiting'"
+        old = f"created_at < ? AND (kind = 'canary' OR NOT EXISTS ({waits}))"
         self._db.run("DELETE FROM alert_outbox WHERE decided_at < ?", [before])
-        self._db.run(f"DELETE FROM alert_deliveries WHERE alert_id IN ({ended})", [before])
-        self._db.run("DELETE FROM alerts WHERE created_at < ?", [before])
+        ended = self._db.run(f"SELECT id FROM alerts WHERE {old}", [before])
+        for start in range(0, len(ended), 500):
+            part = [id_ for (id_,) in ended[start : start + 500]]
+            self._db.run(f"DELETE FROM alert_deliveries WHERE alert_id IN ({_marks(part)})", part)
+            self._db.run(f"DELETE FROM alerts WHERE id IN ({_marks(part)})", part)
         self._db.run("DELETE FROM alert_ledger WHERE at < ?", [before])
+        rules = "substr(key, 1, 5) = 'rate ' OR substr(key, 1, 7) = 'silent '"
+        self._db.run(f"DELETE FROM alert_memory WHERE at < ? AND ({rules})", [before])
 
 
 def _marks(values: Sequence[object]) -> str:

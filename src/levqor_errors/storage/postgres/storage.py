@@ -179,8 +179,9 @@ class PostgresStorage:
             yield AlertStore(_alert_dialect(connection))
 
     @contextmanager
-    def alert_reader(self) -> Iterator[AlertStore]:
-        with self._searches.lent() as connection, connection.transaction():
+    def alert_reader(self, *, long: bool = False) -> Iterator[AlertStore]:
+        pool = self._searches if long else self._facts
+        with pool.lent() as connection, connection.transaction():
             connection.execute("SET TRANSACTION READ ONLY")
             yield AlertStore(_alert_dialect(connection))
 

@@ -244,8 +244,8 @@ class SqliteStorage:
             yield AlertStore(_alert_dialect(db))
 
     @contextmanager
-    def alert_reader(self) -> Iterator[AlertStore]:
-        with self._reader() as db:
+    def alert_reader(self, *, long: bool = False) -> Iterator[AlertStore]:
+        with self._reader() if long else self._facts() as db:
             yield AlertStore(_alert_dialect(db))
 
     def close(self) -> None:
