@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import pytest
 
+import support
 from support import CollectorProcess, Database, rows, write_lock
 from telegram_support import FakeTelegram, Message
 
@@ -50,3 +53,15 @@ def why(collector: CollectorProcess, event: int) -> dict[str, Any]:
     )
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch, *times: str) -> None:
+    """Collectors of this test have other times in their alerts; see `faults/hurried.py`."""
+    script = Path(__file__).parent / "faults" / "hurried.py"
+    monkeypatch.setattr(support, "COMMAND", [sys.executable, str(script), *times])
+
+
+def health(collector: CollectorProcess) -> dict[str, Any]:
+    """What `/healthz` says of the alerts, and its warnings."""
+    answer = httpx.get(f"{collector.url}/healthz", timeout=60).json()
+    return {**answer["alerts"], "warnings": answer["warnings"]}

@@ -142,5 +142,6 @@ def silent_since(hours: Sequence[str], now: datetime, watched_since: datetime) -
         return None
     pauses = [later - earlier for earlier, later in pairwise(seen)]
     longest = max(pauses, default=timedelta()) / timedelta(hours=1)
-    silent = (now - max(last, watched_since)) / timedelta(hours=1)
+    # Perhaps it was at the end of that hour.
+    silent = (now - max(last + timedelta(hours=1), watched_since)) / timedelta(hours=1)
     return hours[-1] if silent > max(LEAST_HOURS, PAUSES * longest) else None
