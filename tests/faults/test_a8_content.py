@@ -62,7 +62,8 @@ def test_a8_whatever_a_sender_writes_is_told_and_acts_upon_nobody(
     assert "\U0001f525\U0001f525" in messages("s1")[0].text
     assert "\U0001f525\U0001f525" in messages("s1")[1].part("plain")
     assert LINK in messages("s2")[0].text
-    assert "Bcc: victim@evil.example" in str(messages("s3")[1].message["Subject"])
+    assert str(messages("s3")[1].message["Subject"]).startswith("[critical] s3: boom (A")
+    assert "Bcc: victim@evil.example" in messages("s3")[1].part("plain")
 
 
 def test_a8_an_event_on_which_every_template_fails_is_still_told(

@@ -52,7 +52,7 @@ def explain(storage: Storage, event: Mapping[str, Any]) -> Explanation:
         if owed["decision"] == Decision.RESOLVED.value:
             return Explanation("Not told: its issue was resolved before.", lines)
         sent = [f"{line['channel']} at {line['at']}" for line in lines if line["what"] == "sent"]
-        message = f"{short_id(owed['alert_id'])}, about {owed['count']:,} events"
+        message = f"{short_id(owed['alert_id'])}, about {owed['count']:,} event{'' if owed['count'] == 1 else 's'}"
         if sent:
             return Explanation(f"Told in {message}, by {' and '.join(sent)}.", lines)
         return Explanation(f"To be told in {message}; it has not arrived yet.", lines)
