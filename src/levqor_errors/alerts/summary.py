@@ -103,11 +103,11 @@ def _figure(numbers: Mapping[str, int], digest: Mapping[str, Any]) -> dict[str, 
         return known is not None and instants.from_text(known) <= since - timedelta(days=days)
 
     before = numbers["before"] if known_for(1) else None
-    mean = round(numbers["week"] / _WEEK_DAYS, 1) if known_for(_WEEK_DAYS) else None
+    mean = numbers["week"] / _WEEK_DAYS if known_for(_WEEK_DAYS) else None
     return {
         "now": numbers["now"],
         "before": before,
-        "mean": mean,
+        "mean": mean if mean is None else round(mean, 1),
         "to_before": change(numbers["now"], before),
         "to_mean": change(numbers["now"], mean),
     }

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from .... import limits
 from ....printable import printable
 from ....severity import Severity
 from ...notice import Kind, Notice, last_frames
@@ -104,8 +105,8 @@ def _environment(*, html: bool) -> Environment:
 
 
 def _quoted(value: object) -> str:
-    """As a value in an address."""
-    return quote(str(value).encode("utf-8", "replace"), safe="")
+    """A service's name as a value in an address."""
+    return quote(str(value)[: limits.SERVICE_CHARS].encode("utf-8", "replace"), safe="")
 
 
 _html: Final = _environment(html=True)
