@@ -6,7 +6,6 @@ a text of the bare facts, but a mail in any case.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -31,8 +30,6 @@ _FRAME_CHARS: Final = 300
 _LINES: Final = 40
 #: What a link may be. Nothing that a sender wrote becomes one, but a setting is somebody's text, too.
 _SCHEMES: Final = frozenset({"http", "https"})
-#: No mail can carry them.
-_UNSENDABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 _WORST_FIRST: Final = tuple(reversed([severity.value for severity in Severity]))
 #: Of the chart: how high its highest bar is, and the least that is seen.
@@ -88,7 +85,7 @@ def shown(value: object, most: int = _FACT_CHARS, *, lines: bool = False) -> str
 
 def when(instant: str | None) -> str:
     """An instant for people: `2026-11-23 13:05:39 UTC`."""
-    return f"{instant[:10]} {instant[11:19]} UTC" if instant else ""
+    return shown(f"{instant[:10]} {instant[11:19]} UTC") if instant else ""
 
 
 def _environment(*, html: bool) -> Environment:
@@ -119,11 +116,11 @@ def write(notice: Notice) -> Written:
     template = "summary" if notice.kind is Kind.SUMMARY and notice.summary is not None else "alert"
     try:
         values = _values(notice, subject)
-        text = _sendable(_text.get_template(f"{template}.txt").render(values))
+        text = _text.get_template(f"{template}.txt").render(values)
     except Exception as error:  # noqa: BLE001 - whatever is in an event must not be the reason why nobody is told
         return Written(subject, _bare(notice), None, f"in bare facts, since its template failed: {_named(error)}")
     try:
-        html = _sendable(_html.get_template(f"{template}.html").render(values))
+        html = _html.get_template(f"{template}.html").render(values)
     except Exception as error:  # noqa: BLE001 - as above
         return Written(subject, text, None, f"as plain text, since its template failed: {_named(error)}")
     return Written(subject, text, html)
@@ -131,10 +128,6 @@ def write(notice: Notice) -> Written:
 
 def _named(error: Exception) -> str:
     return shown(f"{type(error).__name__}: {error}")
-
-
-def _sendable(text: str) -> str:
-    return _UNSENDABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _subject(notice: Notice) -> str:
@@ -219,5 +212,6 @@ def safe_link(url: str | None) -> str | None:
 
 def _bare(notice: Notice) -> str:
     lines = [shown(notice.title, _TITLE_CHARS), *(shown(line, _LINE_CHARS) for line in notice.lines[:_LINES])]
-    lines += ["", f"{_LABELS[notice.kind]}, {notice.severity}, {when(notice.at)}", notice.link or "", notice.id]
-    return _sendable("\n".join(lines)) + "\n"
+    lines += ["", f"{_LABELS[notice.kind]}, {shown(notice.severity)}, {when(notice.at)}"]
+    lines += [safe_link(notice.link) or "", shown(notice.id)]
+    return "\n".join(lines) + "\n"
