@@ -2,7 +2,7 @@
 
     with FakeSmtp(security="starttls", user="me", password="pw") as smtp:
         channel = EmailChannel(smtp.settings(owner_email="ops@example.com"), context=smtp.trust())
-        smtp.answer("RCPT", "450 4.2.1 later")       # once; "hang" and "reset" are answers too
+        smtp.answer("RCPT", "450 4.2.1 later")       # once; "hang", "drip" and "reset" are answers too
         ...
         [letter] = smtp.letters                      # an EmailMessage, and .mail_from, .recipients beside it
 
@@ -31,6 +31,8 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from levqor_errors.config import AlertSettings
 
 HOST: Final = "127.0.0.1"
+#: Between two bytes of a server that drips.
+_DRIP_SECONDS: Final = 0.02
 #: More than any message of ours.
 _SIZE: Final = 4 * 1024 * 1024
 
@@ -144,7 +146,8 @@ class FakeSmtp:
 
         Args:
             command: `CONNECT`, `EHLO`, `STARTTLS`, `AUTH`, `MAIL`, `RCPT`, `DATA` (all of a mail was sent), `NOOP`.
-            answer: `450 4.2.1 later`, or `hang` (nothing is said), or `reset` (the connection breaks).
+            answer: `450 4.2.1 later`, or `hang` (nothing is said), `drip` (a byte now and then, without an end), or
+                `reset` (the connection breaks).
         """
         self._answers += [(command, answer)] * times
 
@@ -216,6 +219,9 @@ class _Server(SMTP):
         answer = self.fake.wants(command)
         if answer == "hang":
             await asyncio.Event().wait()
+        while answer == "drip":
+            self.line.write(b"2")
+            await asyncio.sleep(_DRIP_SECONDS)
         if answer == "reset":
             at_once = struct.pack("ii", 1, 0)
             self.line.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)

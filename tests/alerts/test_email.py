@@ -220,6 +220,15 @@ def test_a_server_that_says_nothing(smtp: FakeSmtp, command: str) -> None:
         channel(smtp, seconds=0.05).send(NOTICE)
 
 
+@pytest.mark.parametrize("security", ["none", "tls"])
+def test_a_server_that_never_comes_to_an_end(security: str) -> None:
+    """Each byte comes in time; all of them do not."""
+    with FakeSmtp(security=security) as smtp:
+        smtp.answer("MAIL", "drip")
+        with pytest.raises(ChannelPassingError):
+            channel(smtp, seconds=0.1).send(NOTICE)
+
+
 def test_a_name_that_has_no_address(smtp: FakeSmtp) -> None:
     with pytest.raises(ChannelPassingError, match="SMTP_HOST"):
         channel(smtp, smtp_host="mail.invalid").send(NOTICE)
