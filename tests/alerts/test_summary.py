@@ -129,12 +129,19 @@ def test_what_the_canary_found(
         assert noted in " ".join(summary.lines)
 
 
+@pytest.mark.parametrize("worst", SEVERITIES)
+def test_a_summary_is_as_bad_as_the_worst_of_its_day(worst: str) -> None:
+    severities = a_day()["severities"] | {name: {"now": 1, "before": 0, "week": 0} for name in (worst, "info")}
+    assert told(a_day(severities=severities)).severity == worst
+
+
 def test_what_is_wrong_is_told() -> None:
     summary = told(
         a_day(
             channels={
                 "telegram": {"state": "down", "since": "2026-11-23T05:00:00.000Z", "why": "401 Unauthorized"},
                 "email": {"state": "ok", "since": "2026-11-23T05:00:00.000Z", "why": ""},
+                "ntfy": {"state": "failing", "since": "2026-11-23T06:00:00.000Z", "why": "503"},
             },
             undelivered={"undecided": 5, "waiting": 3, "refused": 1},
             refused={"client_rate": {"requests": 3, "events": 1200}, "invalid": {"requests": 1, "events": 1}},
@@ -142,6 +149,7 @@ def test_what_is_wrong_is_told() -> None:
     )
     assert [note["text"] for note in summary.facts["notes"]] == [
         "telegram has been down since 2026-11-23 05:00 UTC: 401 Unauthorized",
+        "ntfy has been failing since 2026-11-23 06:00 UTC: 503",
         "3 alerts not delivered yet.",
         "1 alert not taken by a channel in any form.",
         "Not taken, for client rate: 3 requests with 1,200 events.",

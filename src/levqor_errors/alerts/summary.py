@@ -86,9 +86,9 @@ def summarize(digest: Mapping[str, Any], due: Due, settings: AlertSettings, now:
         return Summary("info", f"{title} {verified}".strip(), (), facts | {"groups": [], "services": [], "hours": []})
     critical = severities["critical"]["now"]
     counted = _count(total["now"], "event") + (f", {critical:,} of them critical" if critical else "")
-    worst = [name for name, figure in severities.items() if figure["now"]] + [severity for severity, _ in notes]
+    met = {name for name, figure in severities.items() if figure["now"]} | {severity for severity, _ in notes}
     return Summary(
-        "critical" if "critical" in worst else "error" if "error" in worst else "warning" if worst else "info",
+        next(name for name in severities if name in met),
         f"Summary for {label}{late}: {counted}",
         tuple(_lines(facts, period)),
         facts,
@@ -150,8 +150,11 @@ def _pipeline(digest: Mapping[str, Any], settings: AlertSettings, zone: ZoneInfo
 def _troubles(digest: Mapping[str, Any], due: Due) -> list[tuple[str, str]]:
     notes: list[tuple[str, str]] = []
     for name, state in digest["channels"].items():
-        if state["state"] == "down":
-            notes.append(("critical", f"{name} has been down since {_minute(state['since'])}: {state['why']}"))
+        if state["state"] != "ok":
+            severity = "critical" if state["state"] == "down" else "warning"
+            notes.append(
+                (severity, f"{name} has been {state['state']} since {_minute(state['since'])}: {state['why']}")
+            )
     undelivered = digest["undelivered"]
     if undelivered["waiting"]:
         notes.append(("error", f"{_count(undelivered['waiting'], 'alert')} not delivered yet."))

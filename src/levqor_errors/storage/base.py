@@ -177,9 +177,9 @@ class Storage(Protocol):
 
         Returns:
             `severities`, `services` (the loudest; `services_count` of all), `hours` (for a chart), issues as `issues`,
-            `new`, `regressed`, `resolved` and `quiet` (each with `count`, and `top` some of them), what was `refused`,
-            `undelivered` alerts, `canary` and `channels` as they were remembered, totals of `missed`, and
-            `known_since`, the first hour that was ever counted.
+            `new`, `regressed`, `resolved` and `quiet` (each with `count`, and `top` some of them), what was `refused`
+            in the hours that the range touches, `undelivered` alerts, `canary` and `channels` as they were remembered,
+            totals of `missed`, and `known_since`, the first hour that was ever counted.
         """
         ...
 
