@@ -32,7 +32,7 @@ class Pace:
         self._sent: deque[float] = deque(maxlen=GROUP_MESSAGES)
 
     def wait(self, *, group: bool) -> None:
-        """Wait until a message may be sent, and take it as sent.
+        """Wait until a message may be sent.
 
         Raises:
             ChannelPassingError: when that takes too long, or there is no time left.
@@ -42,6 +42,9 @@ class Pace:
             raise ChannelPassingError("Telegram takes 20 messages a minute in a group", seconds)
         if self._closing.wait(max(seconds, 0)):
             raise ChannelPassingError("this process is about to end")
+
+    def sent(self) -> None:
+        """A message has been sent, just now; or may have been."""
         self._sent.append(time.monotonic())
 
     def _seconds(self, now: float, group: bool) -> float:
