@@ -248,7 +248,7 @@ class FakeTelegram:
             self.chats[new] = Chat(new, title=self.chats[old].title)
 
     def press(
-        self, message: Message, data: str, user: str = "Anna", *, chat_id: int | None = None, **fields: Any
+        self, message: Message, /, data: str, user: str = "Anna", *, chat_id: int | None = None, **fields: Any
     ) -> str:
         """Somebody presses a button; returns the id of the callback query.
 
