@@ -12,6 +12,7 @@ from levqor_errors.collector import create_app
 from levqor_errors.config import CollectorSettings
 from postgres_support import PostgresServer
 from support import SECRET, SETTINGS, CollectorProcess, Database, owner, served
+from telegram_support import FakeTelegram
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +46,13 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     database = server.create_with_tables()
     yield database
     server.drop(database)
+
+
+@pytest.fixture
+def telegram() -> Iterator[FakeTelegram]:
+    """A Telegram."""
+    with FakeTelegram() as telegram:
+        yield telegram
 
 
 @pytest.fixture

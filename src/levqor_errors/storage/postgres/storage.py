@@ -216,7 +216,7 @@ def _alert_dialect(connection: psycopg.Connection[Any]) -> AlertDialect:
         found = connection.execute(query.replace("?", "%s"), values)
         return found.fetchall() if found.description else []
 
-    return AlertDialect(run, "event_counts_now", f"SELECT pg_advisory_xact_lock({locks.ALERTS})")
+    return AlertDialect(run, "event_counts_now", "event_keys", f"SELECT pg_advisory_xact_lock({locks.ALERTS})")
 
 
 def _set_up(address: str) -> str:
