@@ -46,7 +46,7 @@ _CUT: Final = " … "
 _JOINERS: Final = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
 _JOINER_PARTS: Final = re.compile(f"([{_JOINERS}])")
 #: Behind these, Telegram sees a mention, a command, a domain or an address; a word joiner there is invisible.
-_LINKED: Final = re.compile(r"(?<=@)(?=\w)|(?<=/)(?=[^\W\d])|(?<=\w\.)(?=[^\W\d])|(?<=:)(?=//)")
+_LINKED: Final = re.compile(r"(?<=@)(?=\w)|(?<=/)(?=[^\W\d])|(?<=\w\.)(?=[^\W\d]{2})|(?<=:)(?=//)")
 _SKIN_TONES: Final = range(0x1F3FB, 0x1F400)
 #: A grapheme longer than this is not whole anyway.
 _GRAPHEME: Final = 16
