@@ -194,7 +194,7 @@ class FakeSmtp:
 
 class _Controller(Controller):
     def factory(self) -> SMTP:
-        return _Server(self.handler, **self.SMTP_kwargs)
+        return _Server(self.handler, loop=self.loop, **self.SMTP_kwargs)
 
     def _trigger_server(self) -> None:
         # Not by a connection, as aiosmtpd does it: that would take an answer to CONNECT away from whom it is for.
@@ -217,22 +217,23 @@ class _Server(SMTP):
         if answer == "hang":
             await asyncio.Event().wait()
         if answer == "reset":
-            connection = self.fake.connections[-1]
-            closing = struct.pack("ii", 1, 0)
-            connection.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, closing)
-            connection.abort()
+            at_once = struct.pack("ii", 1, 0)
+            self.line.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+            self.line.abort()
             raise asyncio.CancelledError
         return answer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         assert isinstance(transport, asyncio.Transport)
+        #: Over TLS from STARTTLS on.
+        self.line = transport
         self.fake.connections.append(transport)
 
     async def _handle_client(self) -> None:
         if answer := await self.scripted("CONNECT"):
             await self.push(answer)
-            self.fake.connections[-1].close()
+            self.line.close()
             return
         await super()._handle_client()
 
@@ -266,7 +267,7 @@ class _Letters:
         raw = envelope.original_content or b""
         message = email.message_from_bytes(raw, policy=email.policy.default)
         assert isinstance(message, EmailMessage)
-        tls = self.fake.connections[-1].get_extra_info("ssl_object") is not None
+        tls = server.line.get_extra_info("ssl_object") is not None
         user = str(session.auth_data) if session.authenticated else None
         self.fake.letters.append(Letter(message, raw, str(envelope.mail_from), list(envelope.rcpt_tos), tls, user))
         return "250 2.0.0 taken"

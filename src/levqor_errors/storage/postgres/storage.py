@@ -16,6 +16,7 @@ from ... import limits
 from ...errors import EventUnstorableError, StorageUnavailableError, StorageUnusableError
 from .. import read
 from ..alerts import AlertDialect
+from ..alerts.digest import digest
 from ..alerts.store import AlertStore
 from ..base import Filters, NewEvent, Page, Size, StoredEvent, Thinned
 from ..rows import Row, Written, to_row
@@ -172,6 +173,10 @@ class PostgresStorage:
         rows = [(hour, reason, *refused) for (hour, reason), refused in sorted(counts.items())]
         with self._upkeep.lent() as connection, connection.transaction(), connection.cursor() as cursor:
             cursor.executemany(_ADD_REFUSALS, rows)
+
+    def digest(self, since: str, until: str, missed: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+        with self._upkeep.lent() as connection:
+            return digest(dialect(connection), since, until, missed)
 
     @contextmanager
     def alerts(self) -> Iterator[AlertStore]:

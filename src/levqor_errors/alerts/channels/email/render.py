@@ -7,14 +7,18 @@ a text of the bare facts, but a mail in any case.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from .... import limits
 from ....printable import printable
+from ....severity import Severity
 from ...notice import Kind, Notice, last_frames
+from ...summary import amount
 
 #: Of a subject; mail programs show about 80 in a list.
 _SUBJECT_CHARS: Final = 150
@@ -30,6 +34,13 @@ _SCHEMES: Final = frozenset({"http", "https"})
 #: No mail can carry them.
 _UNSENDABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
+_WORST_FIRST: Final = tuple(reversed([severity.value for severity in Severity]))
+#: Of the chart: how high its highest bar is, and the least that is seen.
+_PIXELS: Final = 72
+_LEAST_PIXELS: Final = 3
+#: From nothing to the most.
+_SPARKS: Final = "·▁▂▃▄▅▆▇█"
+
 _LABELS: Final = {
     Kind.CRITICAL: "Critical error",
     Kind.REGRESSION: "Resolved, and back again",
@@ -43,6 +54,17 @@ _LABELS: Final = {
 }
 #: Of these the severity is what a subject begins with.
 _BY_SEVERITY: Final = frozenset({Kind.CRITICAL, Kind.RATE, Kind.STORM})
+
+
+class Bar(NamedTuple):
+    """An hour in a chart."""
+
+    label: str
+    total: int
+    #: As a character.
+    spark: str
+    #: Severities and their heights in pixels, from the top.
+    parts: list[tuple[str, int]]
 
 
 class Written(NamedTuple):
@@ -69,10 +91,6 @@ def when(instant: str | None) -> str:
     return f"{instant[:10]} {instant[11:19]} UTC" if instant else ""
 
 
-def _number(value: int) -> str:
-    return f"{value:,}"
-
-
 def _environment(*, html: bool) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -82,13 +100,13 @@ def _environment(*, html: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"shown": shown, "when": when, "number": _number, "quoted": _quoted}
+    environment.filters |= {"shown": shown, "when": when, "amount": amount, "quoted": _quoted}
     return environment
 
 
 def _quoted(value: object) -> str:
-    """As a value in an address."""
-    return quote(str(value).encode("utf-8", "replace"), safe="")
+    """A service's name as a value in an address."""
+    return quote(str(value)[: limits.SERVICE_CHARS].encode("utf-8", "replace"), safe="")
 
 
 _html: Final = _environment(html=True)
@@ -120,7 +138,10 @@ def _sendable(text: str) -> str:
 
 
 def _subject(notice: Notice) -> str:
-    tag = notice.severity if notice.kind in _BY_SEVERITY else notice.kind.value
+    # A summary's title says already that it is one.
+    tag = "levqor-errors" if notice.kind is Kind.SUMMARY else notice.kind.value
+    if notice.kind in _BY_SEVERITY:
+        tag = notice.severity
     service = shown(notice.service, 60)
     title = shown(notice.title, _SUBJECT_CHARS)
     whose = f"{service}: " if service and not title.startswith(service) else ""
@@ -143,7 +164,7 @@ def _values(notice: Notice, subject: str) -> dict[str, Any]:
         "facts": _facts(notice),
         "link": safe_link(notice.link),
         "summary": notice.summary,
-        "tones": ("critical", "error", "warning", "info"),
+        "bars": _bars(notice.summary["hours"]) if notice.summary else [],
     }
 
 
@@ -164,6 +185,25 @@ def _facts(notice: Notice) -> list[tuple[str, str]]:
         ("In all", f"{issue['count']:,}" if "count" in issue else ""),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _bars(hours: Sequence[Mapping[str, Any]]) -> list[Bar]:
+    """A bar for each hour, the worst at its top. Whatever an hour had is seen, however high the highest bar is."""
+    totals = [sum(hour[severity] for severity in _WORST_FIRST) for hour in hours]
+    peak = max(totals, default=0) or 1
+    return [
+        Bar(
+            shown(hour["label"], 10),
+            total,
+            _SPARKS[-(-total * (len(_SPARKS) - 1) // peak)],
+            [
+                (severity, max(_LEAST_PIXELS, round(hour[severity] / peak * _PIXELS)))
+                for severity in _WORST_FIRST
+                if hour[severity]
+            ],
+        )
+        for hour, total in zip(hours, totals, strict=True)
+    ]
 
 
 def safe_link(url: str | None) -> str | None:
