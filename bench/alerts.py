@@ -1,7 +1,7 @@
 """How long after its 201 a critical event is told, while 500 events a second come in: `make bench-alerts`.
 
 A collector as a user starts it, and a Telegram of our own on loopback that speaks the Bot API. Each critical event is
-of an issue of its own; they come a little further apart than the second that a chat has to be given between two messages.
+of an issue of its own; they come a little further apart than the second that a chat is given between two messages.
 """
 
 from __future__ import annotations
