@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -134,11 +135,29 @@ def test_a_restart_reads_no_press_again(
 def test_another_bot_begins_anew(
     telegram: FakeTelegram, open_buttons: Callable[..., TelegramButtons], message: Message, done: Done, memory: Notes
 ) -> None:
-    memory["telegram.offset.1"] = "999999999"
+    memory["telegram.offset.1"] = f"999999999 {int(time.time())}"
     telegram.press(message, "ack:123")
     open_buttons().poll()
     assert len(done) == 1
     assert all(TOKEN not in key + value for key, value in memory.items())
+
+
+@pytest.mark.parametrize(("days", "read"), [(1, False), (3, True)])
+def test_telegram_may_count_on_from_a_lower_number_after_a_week(
+    telegram: FakeTelegram, buttons: TelegramButtons, message: Message, done: Done, memory: Notes, days: int, read: bool
+) -> None:
+    memory[f"telegram.offset.{TOKEN.partition(':')[0]}"] = f"999999999 {int(time.time()) - days * 24 * 3600}"
+    telegram.press(message, "ack:123")
+    if read:
+        buttons.poll()
+    else:
+        # As it has to be with one that is not old: what lies before it has been read.
+        telegram.update(message={})
+        thread, _ = in_thread(buttons.poll)
+        wait_until(lambda: telegram.requests("getUpdates"))
+        buttons.close()
+        thread.join(30)
+    assert len(done) == read
 
 
 def test_what_cannot_be_done_is_said(

@@ -75,6 +75,15 @@ def test_every_kind(kind: str, first: str, count: str | None) -> None:
     assert notice.title in forms[2].text.replace(JOINER, "")
 
 
+@pytest.mark.parametrize(("notice", "least"), [(CRITICAL, 3), (NOTICES["storm"], 10)], ids=["event", "storm"])
+def test_of_many_lines_whole_ones_are_shown(notice: Notice, least: int) -> None:
+    lines = tuple(f"service {number}: {'x' * 220}" for number in range(40))
+    told = [line for line in shown(dataclasses.replace(notice, lines=lines)).splitlines() if "xxx" in line]
+    assert len(told) >= least
+    assert told == list(lines[: len(told)])
+    assert f"… and {40 - len(told)} more" in shown(dataclasses.replace(notice, lines=lines)).splitlines()
+
+
 def test_a_message_that_the_title_has_already_is_not_repeated() -> None:
     for message in ("card declined", "PaymentError: card declined"):
         assert shown(about(message=message)).count("card declined") == 1
