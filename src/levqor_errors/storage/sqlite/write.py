@@ -65,7 +65,7 @@ _UPSERT_OWED: Final = """
     ON CONFLICT (issue_id) WHERE sent_at IS NULL DO UPDATE SET count = count + excluded.count
 """
 
-_INDEX: Final = """
+INDEX: Final = """
     INSERT INTO error_events_fts (rowid, message, stack) SELECT id, message, stack FROM error_events WHERE id >= ?
 """
 
@@ -168,7 +168,7 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Written
         if titles:
             connection.executemany(_INSERT_ISSUE, titles)
         _insert_events(connection, fresh)
-        connection.execute(_INDEX, (fresh[0].id,))
+        connection.execute(INDEX, (fresh[0].id,))
         connection.executemany(_UPDATE_ISSUE, _seen(fresh))
         connection.executemany(_UPSERT_COUNT, hourly(fresh))
         connection.executemany(_UPSERT_OWED, owed(fresh))
