@@ -85,7 +85,7 @@ class _Bars:
         self._task = TaskID(0)
 
     def begin(self, what: str, rows: int) -> None:
-        self._task = self._bars.add_task(what, total=rows)
+        self._task = self._bars.add_task(what, total=rows, visible=rows > 0)
 
     def advance(self, rows: int) -> None:
         self._bars.advance(self._task, rows)
