@@ -110,7 +110,7 @@ class Comparison(NamedTuple):
     rows: tuple[int, int]
     digests: tuple[str, str]
     #: The key of the first row that is not on both sides the same.
-    difference: tuple[Any, ...] | None
+    difference: Row | None
 
 
 @contextmanager
@@ -232,7 +232,7 @@ def _compare(
 ) -> Comparison:
     digests = [hashlib.blake2b(digest_size=_DIGEST_BYTES) for _ in range(2)]
     counts = [0, 0]
-    difference: tuple[Any, ...] | None = None
+    difference: Row | None = None
     while parts := _both(source, target):
         for side, part in enumerate(parts):
             counts[side] += len(part)

@@ -49,7 +49,7 @@ class PostgresSide:
                 raise StorageUnusableError(f"{self.shown} has no tables of levqor-errors")
             set_up(self._connection)
             self._be_alone()
-            # What was only appended is added up now, so that the counts are the same as a row for row copy would have.
+            # The other kind of database has no tallies: they are in the counts before anything is read.
             upkeep.fold_counts(self._connection)
             self._days = set(partitions.days(self._connection))
         except psycopg.Error as error:

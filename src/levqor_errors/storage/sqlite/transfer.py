@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from ...errors import StorageTransferError, StorageUnusableError
+from ...printable import printable
 from ..transfer import Row, Table
 from .driver import sqlite3
 from .open import connect, file_size, open_database
@@ -104,4 +105,4 @@ class SqliteSide:
         try:
             yield
         except (sqlite3.Error, OverflowError, UnicodeError) as error:
-            raise StorageTransferError(f"{self.shown}: {error}") from error
+            raise StorageTransferError(f"{self.shown}: {printable(error)}") from error
