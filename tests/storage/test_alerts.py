@@ -49,8 +49,8 @@ def test_after_a_decision_the_next_event_opens_another_row(storage: Storage) -> 
     write(storage, [new_event("a", severity="critical")])
     with storage.alerts() as store:
         (after,) = store.outbox.open(10)
-        store.outbox.decide([after.id], Decision.MUTED, "muted", None, now=LATER)
-        # What was muted was not told.
+        store.outbox.decide([after.id], Decision.CANARY, "canary", None, now=LATER)
+        # That was not told.
         assert store.outbox.last_told([row.issue_id]) == {row.issue_id: NOW}
     assert after.id != row.id
 

@@ -165,6 +165,11 @@ _HEALTH: Final = _object(
     alerts=_object(
         last_tick={**nullable(TIME), "description": "When alerts were last looked after."},
         unsent={**nullable(COUNT), "description": "Alerts that are owed and not sent yet."},
+        channels={
+            "type": ["object", "null"],
+            "additionalProperties": {"enum": ["ok", "failing", "down"]},
+            "description": "How each channel is that was ever tried.",
+        },
     ),
     warnings={"type": "array", "items": {"type": "string"}, "description": "What needs somebody's attention."},
 )
@@ -185,6 +190,19 @@ SCHEMAS: Final = {
         "properties": {"ok": {"const": False}, "error": {"type": "string"}},
     },
     "Logged": _object(ok={"const": True}, id=_ID, event_id={"type": "string", "format": "uuid"}),
+    "Explanation": _object(
+        ok={"const": True},
+        answer={"type": "string", "description": "Why the owner was told of it, or not."},
+        ledger={
+            "type": "array",
+            "items": _object(
+                at=TIME,
+                channel=nullable({"type": "string"}),
+                what={"type": "string"},
+                detail=nullable({"type": "string"}),
+            ),
+        },
+    ),
     "LoggedMany": _object(
         ok={"const": True},
         accepted=COUNT,

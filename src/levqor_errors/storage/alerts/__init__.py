@@ -26,6 +26,8 @@ class AlertDialect(NamedTuple):
     run: Run
     #: A table or view with the columns of `event_counts`.
     counts: str
+    #: A table that has each event's `event_id`.
+    keys: str
     #: A statement that waits until no other planner is at work, where several may write at once; then rows that are to
     #: be changed are locked, too. Where one that writes is alone anyway: empty.
     alone: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from ...alert_rules import ANY, RateRule
@@ -44,6 +44,12 @@ class Activity:
             if len(rows) < _CHUNK:
                 return
             last = rows[-1][1:]
+
+    def known_since(self, services: Collection[str]) -> dict[str, str]:
+        """In which hour each service sent something first."""
+        marks = ", ".join("?" * len(services))
+        query = f"SELECT service, MIN(hour) FROM {self._db.counts} WHERE service IN ({marks}) GROUP BY service"
+        return dict(self._db.run(query, list(services))) if services else {}
 
     def hours(self, since: str) -> dict[str, list[str]]:
         """For each service the hours in which it sent something, from an hour on, the oldest first."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final, NamedTuple
 
+from ..base import CANARY_SERVICE
 from . import AlertDialect
 
 # The worst first. A time that is too far ahead was written by a clock that has been set back since; it does not count.
@@ -32,8 +33,10 @@ _END: Final = """
 _RETRY: Final = """
     UPDATE alert_deliveries SET next_at = ?, claimed_by = NULL, claimed_until = NULL WHERE id = ? AND claimed_by = ?
 """
+# What its owner has muted is not owed to him.
 _UNSENT: Final = """
-    SELECT (SELECT COUNT(*) FROM alert_outbox WHERE decided_at IS NULL)
+    SELECT (SELECT COUNT(*) FROM alert_outbox o JOIN issues i ON i.id = o.issue_id
+            WHERE o.decided_at IS NULL AND i.state <> 'muted' AND i.service <> ?)
         + (SELECT COUNT(*) FROM alert_deliveries d JOIN alerts a ON a.id = d.alert_id
             WHERE d.state = 'waiting' AND a.kind <> 'canary')
 """
@@ -119,4 +122,4 @@ class Deliveries:
 
     def unsent(self) -> int:
         """How much is owed still: open rows of the outbox, and messages on their way."""
-        return int(self._db.run(_UNSENT, [])[0][0])
+        return int(self._db.run(_UNSENT, [CANARY_SERVICE])[0][0])

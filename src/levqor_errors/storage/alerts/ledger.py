@@ -11,8 +11,8 @@ _NOTE: Final = """
 """
 # The last row of its issue that began at this event or before; whether that one speaks of it depends on its severity.
 _OWED: Final = """
-    SELECT o.id, o.created_at, o.decided_at, o.decision, o.why, o.alert_id, o.count, o.severity, o.regressed
-    FROM alert_outbox o WHERE o.issue_id = ? AND o.first_event_id <= ? ORDER BY o.first_event_id DESC LIMIT 1
+    SELECT id, first_event_id, created_at, decided_at, decision, why, alert_id, count, severity, regressed
+    FROM alert_outbox WHERE issue_id = ? AND first_event_id <= ? ORDER BY first_event_id DESC LIMIT 1
 """
 _OF_ALERT: Final = "SELECT at, channel, what, detail FROM alert_ledger WHERE alert_id = ? ORDER BY id LIMIT ?"
 _OF_ISSUE: Final = """
@@ -52,7 +52,10 @@ class Ledger:
 
     def owed_for(self, issue_id: int, event_row: int) -> dict[str, Any] | None:
         """The row of the outbox that may speak of an event, and what was decided of it."""
-        names = ("id", "created_at", "decided_at", "decision", "why", "alert_id", "count", "severity", "regressed")
+        names = (
+            "id", "first_event_id", "created_at", "decided_at", "decision", "why", "alert_id", "count", "severity",
+            "regressed",
+        )  # fmt: skip
         for row in self._db.run(_OWED, [issue_id, event_row]):
             return dict(zip(names, row, strict=True))
         return None

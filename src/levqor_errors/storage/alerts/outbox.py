@@ -7,7 +7,7 @@ it. After that, the next event that is owed opens another.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
@@ -15,13 +15,13 @@ from . import AlertDialect
 
 _OPEN: Final = """
     SELECT o.id, o.issue_id, o.first_event_id, o.count, o.created_at, o.severity, o.regressed, o.why,
-        i.title, i.service, i.state, i.muted_until, e.environment, e.event_id
+        i.title, i.service, i.state, i.muted_until, e.environment
     FROM alert_outbox o JOIN issues i ON i.id = o.issue_id LEFT JOIN error_events e ON e.id = o.first_event_id
     WHERE o.decided_at IS NULL ORDER BY o.issue_id LIMIT ?
 """
 _LAST_TOLD: Final = """
     SELECT issue_id, MAX(decided_at) FROM alert_outbox
-    WHERE issue_id IN ({marks}) AND decision IN ('told', 'storm') GROUP BY issue_id
+    WHERE issue_id IN ({marks}) AND decision IN ('told', 'storm', 'nowhere') GROUP BY issue_id
 """
 _ADD: Final = """
     INSERT INTO alerts (key, kind, severity, service, issue_id, content, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -43,11 +43,9 @@ class Decision(str, Enum):
     TOLD = "told"
     #: In a message about many.
     STORM = "storm"
-    #: The owner wants to hear nothing of this issue.
-    MUTED = "muted"
     #: No channel is meant to have it (`ALERT_ROUTES`).
     NOWHERE = "nowhere"
-    #: The canary's own event, or one that pretended to be it.
+    #: The canary's own event, perhaps with others that pretended to be it.
     CANARY = "canary"
 
 
@@ -71,7 +69,6 @@ class Owed(NamedTuple):
     muted_until: str | None
     #: Of the first event; `None` if it has none, or is deleted already.
     environment: str | None
-    event_id: str | None
 
 
 class Told(NamedTuple):
@@ -115,8 +112,12 @@ class Outbox:
         """Something that is another when open rows have been added or have grown; only reads."""
         return self._db.run("SELECT COUNT(*), MAX(id), SUM(count) FROM alert_outbox WHERE decided_at IS NULL", [])[0]
 
+    def has_event(self, event_id: str) -> bool:
+        """Whether an event is stored."""
+        return bool(self._db.run(f"SELECT 1 FROM {self._db.keys} WHERE event_id = ?", [event_id]))
+
     def last_told(self, issues: Sequence[int]) -> dict[int, str]:
-        """When each issue was last told of, of those that were."""
+        """When each issue was last told of, if only to nobody."""
         told: dict[int, str] = {}
         for start in range(0, len(issues), 500):
             part = issues[start : start + 500]
@@ -147,9 +148,12 @@ class Outbox:
             part = rows[start : start + 500]
             self._db.run(_DECIDE.format(marks=_marks(part)), [now, decision.value, why, alert_id, *part])
 
-    def explain(self, row: int, why: str) -> None:
-        """Say of an open row why it waits."""
-        self._db.run("UPDATE alert_outbox SET why = ? WHERE id = ?", [why, row])
+    def explain(self, rows: Iterable[Owed], why: str) -> None:
+        """Say of open rows why they wait."""
+        changed = [row.id for row in rows if row.why != why]
+        for start in range(0, len(changed), 500):
+            part = changed[start : start + 500]
+            self._db.run(f"UPDATE alert_outbox SET why = ? WHERE id IN ({_marks(part)})", [why, *part])
 
     def forget(self, before: str) -> None:
         """Delete what was decided, and all messages, of before an instant."""

@@ -1,6 +1,7 @@
 """PostgreSQL storage: what the collector asks of it, and how it is doing. Several collectors may share one database.
 
-`connections.py` keeps the connections; what is done with them is in `write.py`, `..read` and `upkeep.py`.
+`open.py` opens the database, `connections.py` keeps the connections; what is done with them is in `write.py`, `..read`
+and `upkeep.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, Final
 import psycopg
 
 from ... import limits
-from ...errors import EventUnstorableError, StorageUnavailableError, StorageUnusableError
+from ...errors import EventUnstorableError, StorageUnavailableError
 from .. import read
 from ..alerts import AlertDialect
 from ..alerts.digest import digest
@@ -21,16 +22,13 @@ from ..alerts.store import AlertStore
 from ..base import Filters, NewEvent, Page, Size, StoredEvent, Thinned
 from ..rows import Row, Written, to_row
 from ..thinning import Thinner
-from . import connections, locks, schema, upkeep, write
+from . import connections, locks, upkeep, write
 from .connections import LoopConnections, Pool
+from .open import open_database, version
 from .search import dialect
 
-#: Partitioned tables with our kind of indexes, and RETURN in SQL functions (14).
-_OLDEST: Final = 140_000
 #: How often a write is tried again at once when another collector's was in its way.
 _TRIES: Final = 4
-#: Starting up waits longer than a write does: another collector may be migrating this database.
-_START_LOCK_SECONDS: Final = 60.0
 
 _ADD_REFUSALS: Final = """
     INSERT INTO refusals (hour, reason, requests, events) VALUES (%s, %s, %s, %s)
@@ -55,7 +53,8 @@ class PostgresStorage:
         self, address: str, *, max_bytes: int | None = None, read_seconds: float = limits.READ_SECONDS
     ) -> None:
         self._max_bytes = max_bytes
-        self._version = _set_up(address)
+        with open_database(address) as connection:
+            self._version = version(connection)
         self._thinner = Thinner()
         self._known_days: set[str] = set()
         self._full = False
@@ -221,35 +220,4 @@ def _alert_dialect(connection: psycopg.Connection[Any]) -> AlertDialect:
         found = connection.execute(query.replace("?", "%s"), values)
         return found.fetchall() if found.description else []
 
-    return AlertDialect(run, "event_counts_now", f"SELECT pg_advisory_xact_lock({locks.ALERTS})")
-
-
-def _set_up(address: str) -> str:
-    """Look at the server, and bring the database up to date; returns its name and version."""
-    try:
-        connection = psycopg.connect(
-            psycopg.conninfo.make_conninfo(address, **connections.options(None, _START_LOCK_SECONDS)), autocommit=True
-        )
-    except psycopg.ProgrammingError as error:
-        # Without its text, which quotes the address.
-        raise StorageUnusableError(
-            "DATABASE_URL is no address of a PostgreSQL database such as postgresql://user@host/name"
-        ) from error
-    except psycopg.OperationalError as error:
-        raise StorageUnusableError(f"DATABASE_URL: no connection to PostgreSQL: {_why(error)}") from None
-    with connection:
-        info = connection.info
-        if info.server_version < _OLDEST:
-            raise StorageUnusableError(f"PostgreSQL {info.server_version // 10_000} is too old; 14 or newer is needed")
-        if info.parameter_status("server_encoding") != "UTF8":
-            raise StorageUnusableError("the database's encoding is not UTF8; make one with ENCODING 'UTF8'")
-        try:
-            schema.migrate(connection)
-        except psycopg.Error as error:
-            raise StorageUnusableError(f"the database cannot be set up: {str(error).splitlines()[0]}") from error
-        return f"PostgreSQL {info.parameter_status('server_version')}".partition(" (")[0]
-
-
-def _why(error: psycopg.OperationalError) -> str:
-    """What the server or the system said. libpq names host, port and user in it, but no password."""
-    return " ".join(str(error).split())
+    return AlertDialect(run, "event_counts_now", "event_keys", f"SELECT pg_advisory_xact_lock({locks.ALERTS})")

@@ -310,7 +310,9 @@ def has_wal_fix(version: tuple[int, ...]) -> bool:
 
 def _alert_dialect(db: Database) -> AlertDialect:
     # All rows at once: a statement that was not read to its end would be in the way of the commit.
-    return AlertDialect(run=lambda query, values: db.execute(query, values).fetchall(), counts="event_counts")
+    return AlertDialect(
+        run=lambda query, values: db.execute(query, values).fetchall(), counts="event_counts", keys="error_events"
+    )
 
 
 def _page_counts(db: Database) -> tuple[int, int]:
