@@ -17,7 +17,7 @@ from levqor_errors.storage import Storage, open_storage
 from storage_support import new_event, write
 from support import Database, rows
 
-NINE = datetime(2026, 11, 23, 9, tzinfo=timezone.utc)
+NINE = datetime(2026, 11, 23, 9, 0, 30, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 

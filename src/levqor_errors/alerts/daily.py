@@ -6,7 +6,7 @@ adds the message. So of two runners one does it, and one that dies in between ha
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from .. import instants
@@ -21,6 +21,8 @@ from .summary import summarize
 
 #: The label of the last day of which there was a summary, or was none to send.
 LAST_SUMMARY: Final = "summary day"
+#: An event is received before it is committed; what was received before a day's end is there by so long after it.
+COMMITS: Final = timedelta(seconds=30)
 
 
 class Daily:
@@ -55,7 +57,7 @@ class Daily:
             # Who starts in the evening has no use for a summary of a morning at which there was nothing.
             self._keep(None, due.newest(now, minutes, zone), None, now)
             return False
-        found = due.due(now, minutes, zone, date.fromisoformat(last))
+        found = due.due(now - COMMITS, minutes, zone, date.fromisoformat(last))
         if found is None:
             return False
         day = found.day
