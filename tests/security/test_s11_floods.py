@@ -156,14 +156,14 @@ def test_s11_a_429_says_when_and_that_is_enough(flooded: Start) -> None:
     with flooded(20) as collector:
         for _ in range(2):
             assert collector.post([{"message": "x"}] * 1_000).status_code == 200
-        answer = collector.post([{"message": "x"}] * 60)
+        answer = collector.post([{"message": "x"}] * 20)
         assert answer.status_code == 429
         assert answer.json()["ok"] is False
         assert "too many events" in answer.json()["error"]
         wait = int(answer.headers["retry-after"])
-        assert 1 <= wait <= 3
+        assert wait == 1
         time.sleep(wait)
-        assert collector.post([{"message": "x"}] * 60).status_code == 200
+        assert collector.post([{"message": "x"}] * 20).status_code == 200
 
 
 def test_s11_a_client_that_does_not_wait_is_refused_unread(flooded: Start) -> None:
