@@ -16,6 +16,7 @@ SECONDS: Final = 1
 
 if __name__ == "__main__":
     defaults = SqliteStorage.__init__.__kwdefaults__
+    assert defaults is not None
     assert defaults["busy_seconds"] > SECONDS
     defaults["busy_seconds"] = float(SECONDS)
     for name in ("CONNECT_SECONDS", "LOCK_SECONDS"):

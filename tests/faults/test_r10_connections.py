@@ -159,7 +159,7 @@ def test_r10_sees_a_server_without_deadlines(start_collector: StartCollector, mo
     collector = start_collector()
     slow = Slow(collector.port)
     with slow.running(2, 2):
-        post_until(slow.done, collector.url, seconds=DEADLINE + 3)
+        post_until(slow.done, collector.url, seconds=DEADLINE + 2)
         assert slow.closed == []
 
 
