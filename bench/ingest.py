@@ -80,7 +80,7 @@ def raw_inserts(count: int = 20_000) -> float:
 
 
 def fsync_seconds(directory: Path, size: int = 64 * 1024, times: int = 200) -> float:
-    """How long this disk takes to be sure of a commit's size, the median: nobody who waits for it is answered sooner."""
+    """How long this disk takes to be sure of a commit, the median: nobody who waits for it is answered sooner."""
     taken: list[float] = []
     with (directory / "fsync").open("wb", buffering=0) as file:
         for _ in range(times):
