@@ -1,6 +1,7 @@
 """PostgreSQL, for more than one collector.
 
 storage.py      the protocol's methods, health
+inspect.py      a look from outside that changes nothing
 connections.py  connections, transactions, what errors mean
 schema.py       the tables, as steps under a lock
 partitions.py   the day tables that events lie in

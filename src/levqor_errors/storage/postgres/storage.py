@@ -24,8 +24,6 @@ from . import connections, locks, schema, upkeep, write
 from .connections import LoopConnections, Pool
 from .search import dialect
 
-#: Partitioned tables with our kind of indexes, and RETURN in SQL functions (14).
-_OLDEST: Final = 140_000
 #: How often a write is tried again at once when another collector's was in its way.
 _TRIES: Final = 4
 #: Starting up waits longer than a write does: another collector may be migrating this database.
@@ -118,7 +116,7 @@ class PostgresStorage:
         with self._facts.lent() as connection:
             connection.execute("SELECT 1 FROM error_events LIMIT 1").fetchone()
             size = upkeep.sizes(connection)
-            unsent = AlertStore(_alert_dialect(connection)).deliveries.unsent()
+            unsent = AlertStore(alert_dialect(connection)).deliveries.unsent()
         return {
             "database": self._version,
             "wal_fix": True,
@@ -176,13 +174,13 @@ class PostgresStorage:
     @contextmanager
     def alerts(self) -> Iterator[AlertStore]:
         with self._alerts.lent() as connection, connection.transaction():
-            yield AlertStore(_alert_dialect(connection))
+            yield AlertStore(alert_dialect(connection))
 
     @contextmanager
     def alert_reader(self) -> Iterator[AlertStore]:
         with self._searches.lent() as connection, connection.transaction():
             connection.execute("SET TRANSACTION READ ONLY")
-            yield AlertStore(_alert_dialect(connection))
+            yield AlertStore(alert_dialect(connection))
 
     def add_session(self, token_hash: str, *, created_at: str, expires_at: str) -> None:
         with self._transaction() as connection:
@@ -211,7 +209,9 @@ class PostgresStorage:
             yield connection
 
 
-def _alert_dialect(connection: psycopg.Connection[Any]) -> AlertDialect:
+def alert_dialect(connection: psycopg.Connection[Any]) -> AlertDialect:
+    """For what the alerts keep, on this connection."""
+
     def run(query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         found = connection.execute(query.replace("?", "%s"), values)
         return found.fetchall() if found.description else []
@@ -221,30 +221,9 @@ def _alert_dialect(connection: psycopg.Connection[Any]) -> AlertDialect:
 
 def _set_up(address: str) -> str:
     """Look at the server, and bring the database up to date; returns its name and version."""
-    try:
-        connection = psycopg.connect(
-            psycopg.conninfo.make_conninfo(address, **connections.options(None, _START_LOCK_SECONDS)), autocommit=True
-        )
-    except psycopg.ProgrammingError as error:
-        # Without its text, which quotes the address.
-        raise StorageUnusableError(
-            "DATABASE_URL is no address of a PostgreSQL database such as postgresql://user@host/name"
-        ) from error
-    except psycopg.OperationalError as error:
-        raise StorageUnusableError(f"DATABASE_URL: no connection to PostgreSQL: {_why(error)}") from None
-    with connection:
-        info = connection.info
-        if info.server_version < _OLDEST:
-            raise StorageUnusableError(f"PostgreSQL {info.server_version // 10_000} is too old; 14 or newer is needed")
-        if info.parameter_status("server_encoding") != "UTF8":
-            raise StorageUnusableError("the database's encoding is not UTF8; make one with ENCODING 'UTF8'")
+    with connections.connect(address, statement_seconds=None, lock_seconds=_START_LOCK_SECONDS) as connection:
         try:
             schema.migrate(connection)
         except psycopg.Error as error:
             raise StorageUnusableError(f"the database cannot be set up: {str(error).splitlines()[0]}") from error
-        return f"PostgreSQL {info.parameter_status('server_version')}".partition(" (")[0]
-
-
-def _why(error: psycopg.OperationalError) -> str:
-    """What the server or the system said. libpq names host, port and user in it, but no password."""
-    return " ".join(str(error).split())
+        return connections.version(connection)
