@@ -16,7 +16,10 @@ from ..errors import StorageUnusableError
 from .base import Filters, NewEvent, Page, Size, Storage, StoredEvent, Thinned
 from .facts import PostgresFacts, SqliteFacts
 
-__all__ = ["Filters", "NewEvent", "Page", "Size", "Storage", "StoredEvent", "Thinned", "inspect", "open_storage"]
+__all__ = [
+    "Filters", "NewEvent", "Page", "PostgresFacts", "Size", "SqliteFacts", "Storage", "StoredEvent", "Thinned",
+    "inspect", "open_storage",
+]  # fmt: skip
 
 _NEEDS_DRIVER = "PostgreSQL needs its driver; install it with: pip install 'levqor-errors[postgres]'"
 

@@ -70,6 +70,7 @@ class PostgresFacts(NamedTuple):
         synchronous: whether it does so for our commits.
         connections: how many it takes, without those that are kept for its administrator.
         connected: how many there are, with ours.
+        needed: how many a collector takes.
         days_missing: of the days from today on (UTC) that should have a table by now, those without.
         ahead: seconds by which its clock is ahead of ours.
     """
@@ -83,6 +84,7 @@ class PostgresFacts(NamedTuple):
     synchronous: bool = True
     connections: int = 0
     connected: int = 0
+    needed: int = 0
     days_missing: frozenset[str] = frozenset()
     ahead: float | None = None
     alerts: AlertFacts | None = None

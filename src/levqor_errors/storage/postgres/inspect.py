@@ -56,6 +56,7 @@ def _look(connection: Connection[Any], facts: PostgresFacts) -> PostgresFacts:
     row = connection.execute(_SETTINGS).fetchone()
     assert row is not None
     facts = facts._replace(fsync=row[0], synchronous=row[1], connections=row[2], connected=row[3])
+    facts = facts._replace(needed=connections.COLLECTOR)
     taken = schema.taken(connection)
     if taken is None:
         return facts._replace(new=True)
