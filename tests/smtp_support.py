@@ -194,7 +194,8 @@ class FakeSmtp:
 
 class _Controller(Controller):
     def factory(self) -> SMTP:
-        return _Server(self.handler, **self.SMTP_kwargs)
+        # aiosmtpd would make a loop of its own on the thread that asks, and leave it open.
+        return _Server(self.handler, loop=self.loop, **self.SMTP_kwargs)
 
     def _trigger_server(self) -> None:
         # Not by a connection, as aiosmtpd does it: that would take an answer to CONNECT away from whom it is for.

@@ -39,7 +39,7 @@ def _sqlite(facts: SqliteFacts, settings: CollectorSettings) -> Iterator[Finding
         elif facts.unread is not None:
             yield doubtful(_TOPIC, "database", f"{path} was not looked into: {facts.unread}", _START)
         else:
-            size = words.size(facts.file_bytes)
+            size = words.size(facts.file_bytes + facts.wal_bytes)
             whole = "no damage" if facts.whole else "no damage in what there was time to look at"
             yield good(_TOPIC, "database", f"{path}, {size}, {whole}")
             yield from _steps(facts.pending)

@@ -72,7 +72,8 @@ def _print(console: Console, finding: Finding, ascii_only: bool) -> None:
     _print_folded(console, head, Text(_fit(finding.found)))
     if finding.advice:
         arrow = "->" if ascii_only else "→"
-        _print_folded(console, Text(" " * _INDENT), Text.assemble(f"{arrow} ", _fit(finding.advice), style="italic"))
+        head = Text(f"{' ' * _INDENT}{arrow} ", "italic")
+        _print_folded(console, head, Text(_fit(finding.advice), "italic"))
 
 
 def _print_folded(console: Console, head: Text, text: Text) -> None:

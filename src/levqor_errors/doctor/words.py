@@ -8,6 +8,7 @@ from typing import Final
 from .. import instants
 
 _SIZES: Final = (("TB", 1024**4), ("GB", 1024**3), ("MB", 1024**2), ("KB", 1024))
+_MOMENT_SECONDS: Final = 2.0
 _TIMES: Final = (("days", 24 * 3600), ("hours", 3600), ("minutes", 60))
 
 
@@ -29,12 +30,14 @@ def span(seconds: float) -> str:
     for unit, least in _TIMES:
         if seconds >= 2 * least:
             return f"{int(seconds // least)} {unit}"
-    return f"{int(seconds)} seconds"
+    return count(int(seconds), "second")
 
 
 def ago(at: str, now: datetime) -> str:
     """`3 hours ago`, of an instant as the database has it."""
     seconds = (now - instants.from_text(at)).total_seconds()
+    if abs(seconds) < _MOMENT_SECONDS:
+        return "just now"
     return f"{span(seconds)} ago" if seconds >= 0 else f"{span(-seconds)} ahead of this clock"
 
 
