@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from levqor_errors.collector import create_app
 from levqor_errors.config import CollectorSettings
-from postgres_support import PostgresServer
+from postgres_support import PostgresDatabase, PostgresServer
 from support import SECRET, SETTINGS, CollectorProcess, Database, owner, served
 from telegram_support import FakeTelegram
 
@@ -53,6 +54,24 @@ def telegram() -> Iterator[FakeTelegram]:
     """A Telegram."""
     with FakeTelegram() as telegram:
         yield telegram
+
+
+@pytest.fixture
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], Database]]:
+    """Makes a database of a kind, `sqlite` or `postgres`, in which there is nothing yet."""
+    made: list[PostgresDatabase] = []
+
+    def new(kind: str) -> Database:
+        if kind == "sqlite":
+            return tmp_path / f"new-{next(numbers)}.db"
+        server: PostgresServer = request.getfixturevalue("postgres")
+        made.append(server.create())
+        return made[-1]
+
+    numbers = itertools.count(1)
+    yield new
+    for database in made:
+        request.getfixturevalue("postgres").drop(database)
 
 
 @pytest.fixture

@@ -85,6 +85,11 @@ def page(status: int, html: str = "<html><body>nginx</body></html>") -> Answer:
     return Answer(status, html.encode(), (("Content-Type", "text/html"),))
 
 
+def redirect(location: str) -> Answer:
+    """302 to somewhere else."""
+    return Answer(302, b"", (("Location", location),))
+
+
 UNAUTHORIZED: Final = error(401, "Unauthorized")
 KICKED: Final = error(403, "Forbidden: bot was kicked from the supergroup chat")
 BLOCKED: Final = error(403, "Forbidden: bot was blocked by the user")
@@ -150,6 +155,14 @@ class Message:
     def buttons(self) -> dict[str, str]:
         """What each button does, by its label: an address or callback_data."""
         return {button["text"]: button.get("url") or button["callback_data"] for row in self.keyboard for button in row}
+
+
+class Notes(dict[str, str]):
+    """A memory as channels are given one, without a database."""
+
+    def put(self, key: str, value: str) -> None:
+        """Remember it."""
+        self[key] = value
 
 
 class _RefusedError(Exception):
@@ -238,7 +251,7 @@ class FakeTelegram:
             self.chats[new] = Chat(new, title=self.chats[old].title)
 
     def press(
-        self, message: Message, data: str, user: str = "Anna", *, chat_id: int | None = None, **fields: Any
+        self, message: Message, /, data: str, user: str = "Anna", *, chat_id: int | None = None, **fields: Any
     ) -> str:
         """Somebody presses a button; returns the id of the callback query.
 
@@ -310,7 +323,8 @@ class FakeTelegram:
 
     def react(self, path: str, body: bytes) -> tuple[Reaction, Fate | None]:
         """The answer to a request, and what becomes of it on its way."""
-        token, _, method = path.removeprefix("/bot").partition("/")
+        # A proxy is asked with the whole address.
+        token, _, method = urlsplit(path).path.removeprefix("/bot").partition("/")
         try:
             parameters = json.loads(body or b"{}")
         except ValueError:

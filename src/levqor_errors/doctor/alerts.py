@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ..alerts import canary, due
 from ..alerts.clock import is_within
+from ..alerts.daily import LAST_SUMMARY
 from ..alerts.routes import Routes
 from ..alerts.runner import LAST_TICK, TICK_SECONDS
 from ..config import AlertSettings
@@ -43,7 +44,9 @@ def look(
     if facts is not None:
         yield _owed(facts, channels, now)
     if settings.summary_at is not None and channels:
-        yield good(_TOPIC, "summary", f"is due {_next(settings.summary_at, settings.summary_zone, now)}")
+        last = facts.memory.get(LAST_SUMMARY) if facts is not None else None
+        done = f"the last was of {last}" if last else "there was none yet"
+        yield good(_TOPIC, "summary", f"is due {_next(settings.summary_at, settings.summary_zone, now)}; {done}")
     if settings.canary_at is not None and channels:
         yield _canary(facts, _next(settings.canary_at, settings.summary_zone, now), now)
 

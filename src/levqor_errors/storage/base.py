@@ -165,6 +165,24 @@ class Storage(Protocol):
         """
         ...
 
+    def digest(self, since: str, until: str, missed: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+        """What happened in a range of `received_at`, for the day's summary. May take long; nobody waits for it.
+
+        Numbers of events are named `now`, `before` (the 24 hours before the range) and `week` (its seven days before).
+
+        Args:
+            since: the first instant.
+            until: the end, which is not in it.
+            missed: ranges of which only the totals are wanted.
+
+        Returns:
+            `severities`, `services` (the loudest; `services_count` of all), `hours` (for a chart), issues as `issues`,
+            `new`, `regressed`, `resolved` and `quiet` (each with `count`, and `top` some of them), what was `refused`
+            in the hours that the range touches, `undelivered` alerts, `canary` and `channels` as they were remembered,
+            totals of `missed`, and `known_since`, the first hour that was ever counted.
+        """
+        ...
+
     def alerts(self) -> AbstractContextManager[AlertStore]:
         """What the alerts keep, inside a transaction; durable when the context ends."""
         ...

@@ -18,12 +18,10 @@ from psycopg import AsyncConnection, Connection
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from ...errors import StorageUnavailableError, StorageUnusableError
+from ...errors import StorageUnavailableError
 
 logger = logging.getLogger("levqor_errors.storage")
 
-#: Partitioned tables with our kind of indexes, and RETURN in SQL functions (14).
-_OLDEST: Final = 140_000
 #: How long a write waits for a lock of somebody else's, and for its answer in all.
 LOCK_SECONDS: Final = 5.0
 WRITE_SECONDS: Final = 20.0
@@ -31,6 +29,8 @@ WRITE_SECONDS: Final = 20.0
 UPKEEP_LOCK_SECONDS: Final = 0.2
 #: For a connection to be made, or to come back to the pool.
 CONNECT_SECONDS: Final = 5
+#: What connections of collectors are called in pg_stat_activity.
+APPLICATION: Final = "levqor-errors"
 READERS: Final = 4
 ALERTS: Final = 2
 #: Of one collector at most: those, two commits under way, one for facts and one for upkeep.
@@ -129,45 +129,6 @@ def _close(idle: list[AsyncConnection[Any]]) -> None:
             idle.pop().close().send(None)
 
 
-def connect(address: str, *, statement_seconds: float | None, lock_seconds: float) -> Connection[Any]:
-    """A connection of one's own, for who comes first to a database.
-
-    Raises:
-        StorageUnusableError: when there is none, or the server cannot be used; says why, and never the address.
-    """
-    try:
-        connection = psycopg.connect(
-            make_conninfo(address, **options(statement_seconds, lock_seconds)), autocommit=True
-        )
-    except psycopg.ProgrammingError as error:
-        # Without its text, which quotes the address.
-        raise StorageUnusableError(
-            "DATABASE_URL is no address of a PostgreSQL database such as postgresql://user@host/name"
-        ) from error
-    except psycopg.OperationalError as error:
-        raise StorageUnusableError(f"DATABASE_URL: no connection to PostgreSQL: {_why(error)}") from None
-    info = connection.info
-    trouble = None
-    if info.server_version < _OLDEST:
-        trouble = f"PostgreSQL {info.server_version // 10_000} is too old; 14 or newer is needed"
-    elif info.parameter_status("server_encoding") != "UTF8":
-        trouble = "the database's encoding is not UTF8; make one with ENCODING 'UTF8'"
-    if trouble is not None:
-        connection.close()
-        raise StorageUnusableError(trouble)
-    return connection
-
-
-def version(connection: Connection[Any]) -> str:
-    """`PostgreSQL 18.1`."""
-    return f"PostgreSQL {connection.info.parameter_status('server_version')}".partition(" (")[0]
-
-
-def _why(error: psycopg.OperationalError) -> str:
-    """What the server or the system said. libpq names host, port and user in it, but no password."""
-    return " ".join(str(error).split())
-
-
 def options(statement_seconds: float | None, lock_seconds: float) -> dict[str, Any]:
     """Connection parameters (https://www.postgresql.org/docs/current/libpq-connect.html)."""
     settings = {
@@ -181,7 +142,7 @@ def options(statement_seconds: float | None, lock_seconds: float) -> dict[str, A
     }
     return {
         "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
-        "application_name": "levqor-errors",
+        "application_name": APPLICATION,
         "connect_timeout": CONNECT_SECONDS,
         "tcp_user_timeout": _LOST_MILLISECONDS,
         "client_encoding": "UTF8",

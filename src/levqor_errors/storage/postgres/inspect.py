@@ -16,6 +16,7 @@ from ...errors import StorageUnusableError
 from ..alerts.store import AlertStore
 from ..facts import PostgresFacts, of_alerts
 from . import connections, partitions, schema, upkeep
+from .open import connect, version
 from .storage import alert_dialect
 
 _STATEMENT_SECONDS: Final = 10.0
@@ -32,10 +33,10 @@ def inspect(address: str) -> PostgresFacts:
     """Look at a database. What is wrong with it is told, never raised."""
     facts = PostgresFacts()
     try:
-        with connections.connect(
+        with connect(
             address, statement_seconds=_STATEMENT_SECONDS, lock_seconds=connections.UPKEEP_LOCK_SECONDS
         ) as connection:
-            facts = facts._replace(server=connections.version(connection), ahead=_ahead(connection))
+            facts = facts._replace(server=version(connection), ahead=_ahead(connection))
             with connection.transaction():
                 connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 return _look(connection, facts)

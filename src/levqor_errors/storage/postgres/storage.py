@@ -1,6 +1,7 @@
 """PostgreSQL storage: what the collector asks of it, and how it is doing. Several collectors may share one database.
 
-`connections.py` keeps the connections; what is done with them is in `write.py`, `..read` and `upkeep.py`.
+`open.py` opens the database, `connections.py` keeps the connections; what is done with them is in `write.py`, `..read`
+and `upkeep.py`.
 """
 
 from __future__ import annotations
@@ -13,21 +14,21 @@ from typing import Any, Final
 import psycopg
 
 from ... import limits
-from ...errors import EventUnstorableError, StorageUnavailableError, StorageUnusableError
+from ...errors import EventUnstorableError, StorageUnavailableError
 from .. import read
 from ..alerts import AlertDialect
+from ..alerts.digest import digest
 from ..alerts.store import AlertStore
 from ..base import Filters, NewEvent, Page, Size, StoredEvent, Thinned
 from ..rows import Row, Written, to_row
 from ..thinning import Thinner
-from . import connections, locks, schema, upkeep, write
+from . import connections, locks, upkeep, write
 from .connections import LoopConnections, Pool
+from .open import open_database, version
 from .search import dialect
 
 #: How often a write is tried again at once when another collector's was in its way.
 _TRIES: Final = 4
-#: Starting up waits longer than a write does: another collector may be migrating this database.
-_START_LOCK_SECONDS: Final = 60.0
 
 _ADD_REFUSALS: Final = """
     INSERT INTO refusals (hour, reason, requests, events) VALUES (%s, %s, %s, %s)
@@ -52,7 +53,8 @@ class PostgresStorage:
         self, address: str, *, max_bytes: int | None = None, read_seconds: float = limits.READ_SECONDS
     ) -> None:
         self._max_bytes = max_bytes
-        self._version = _set_up(address)
+        with open_database(address) as connection:
+            self._version = version(connection)
         self._thinner = Thinner()
         self._known_days: set[str] = set()
         self._full = False
@@ -171,6 +173,10 @@ class PostgresStorage:
         with self._upkeep.lent() as connection, connection.transaction(), connection.cursor() as cursor:
             cursor.executemany(_ADD_REFUSALS, rows)
 
+    def digest(self, since: str, until: str, missed: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+        with self._upkeep.lent() as connection:
+            return digest(dialect(connection), since, until, missed)
+
     @contextmanager
     def alerts(self) -> Iterator[AlertStore]:
         with self._alerts.lent() as connection, connection.transaction():
@@ -217,13 +223,3 @@ def alert_dialect(connection: psycopg.Connection[Any]) -> AlertDialect:
         return found.fetchall() if found.description else []
 
     return AlertDialect(run, "event_counts_now", "event_keys", f"SELECT pg_advisory_xact_lock({locks.ALERTS})")
-
-
-def _set_up(address: str) -> str:
-    """Look at the server, and bring the database up to date; returns its name and version."""
-    with connections.connect(address, statement_seconds=None, lock_seconds=_START_LOCK_SECONDS) as connection:
-        try:
-            schema.migrate(connection)
-        except psycopg.Error as error:
-            raise StorageUnusableError(f"the database cannot be set up: {str(error).splitlines()[0]}") from error
-        return connections.version(connection)

@@ -5,6 +5,7 @@ open.py         opening a file, or refusing it
 inspect.py      a look from outside that changes nothing
 connections.py  connections, transactions, what errors mean
 schema.py       the tables, as migrations
+transfer.py     copying everything to or from another database
 process.py      the process that writes events, as the collector sees it
 child.py        that process
 write.py        a batch of events in one transaction

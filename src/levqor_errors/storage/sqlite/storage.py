@@ -19,6 +19,7 @@ from ... import limits
 from ...errors import EventUnstorableError, StorageUnavailableError
 from .. import read, rows
 from ..alerts import AlertDialect
+from ..alerts.digest import digest
 from ..alerts.store import AlertStore
 from ..base import Filters, NewEvent, Page, Size, StoredEvent, Thinned
 from ..thinning import Thinner
@@ -237,6 +238,10 @@ class SqliteStorage:
     def add_refusals(self, counts: Mapping[tuple[str, str], tuple[int, int]]) -> None:
         with self._connections.upkeep() as db:
             db.conn.executemany(_ADD_REFUSALS, [(hour, reason, *refused) for (hour, reason), refused in counts.items()])
+
+    def digest(self, since: str, until: str, missed: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+        with self._plans() as db:
+            return digest(dialect(db), since, until, missed)
 
     @contextmanager
     def alerts(self) -> Iterator[AlertStore]:

@@ -39,6 +39,8 @@ _RETRY_AFTER_MOST: Final = 24 * 3600.0
 #: Where httpcore writes down heads of answers.
 _HEADS_LOGGER: Final = "httpcore.http11"
 
+#: Why a call that `close` has ended was ended.
+ENDING: Final = "this process is about to end"
 _BOT_ADVICE: Final = "Telegram does not know this bot; set TELEGRAM_BOT_TOKEN as BotFather gives it"
 _CHAT_ADVICE: Final = (
     "this bot cannot see the chat of TELEGRAM_CHAT_ID; a person has to open the bot and press Start, "
@@ -109,7 +111,7 @@ class TelegramApi:
         """
         with self._calling:
             if self.closing.is_set():
-                raise ChannelPassingError("this process is about to end")
+                raise ChannelPassingError(ENDING)
             transport = self._opened()
             request = httpx.Request(
                 "POST",
@@ -128,9 +130,9 @@ class TelegramApi:
                 with contextlib.closing(response):
                     body = _read(response, deadline)
             except Exception as error:  # noqa: BLE001 - of sockets, TLS, IDNA, a proxy: none is an answer
-                why = self._said(f"{type(error).__name__}: {error}")
+                why = f"no answer from Telegram ({self._said(f'{type(error).__name__}: {error}')})"
                 # Without its cause, whose text is not ours to answer for.
-                raise ChannelPassingError(f"no answer from Telegram ({why})") from None
+                raise ChannelPassingError(ENDING if self.closing.is_set() else why) from None
         return self._meaning(response.status_code, body)
 
     def close(self) -> None:
