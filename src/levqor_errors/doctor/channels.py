@@ -15,7 +15,7 @@ from ..alerts.channel import Channel, Sent
 from ..alerts.channels import open_channels
 from ..alerts.health import ChannelHealth
 from ..alerts.notice import Kind, Notice
-from ..errors import AlertError, ChannelDownError, ConfigError, LevqorError
+from ..errors import AlertError, ChannelDownError, ConfigError
 from . import words
 from .finding import Finding, Level, bad, doubtful, good, told
 from .settings import Usable
@@ -140,8 +140,9 @@ def _tried(name: str, do: Callable[[], str], shown: Callable[[str], str]) -> Fin
         lasting = isinstance(error, ChannelDownError)
         found, advice = told(text, otherwise or (_LASTING if lasting else _PASSING))
         return bad(_TOPIC, name, shown(found), advice)
-    except LevqorError as error:
-        return bad(_TOPIC, name, shown(str(error)), _LASTING)
+    except Exception as error:  # noqa: BLE001 - a channel's own mistake, of which the others know nothing
+        # Without its text, which may have anything in it.
+        return bad(_TOPIC, name, shown(f"unexpected {type(error).__name__}"), "this is a mistake of ours; report it")
 
 
 def _remembered(name: str, target: str, known: ChannelHealth | None, now: datetime) -> Finding:

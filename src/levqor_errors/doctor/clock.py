@@ -78,7 +78,7 @@ def look(readings: Sequence[Reading], database: object, zone: str) -> Iterator[F
         apart = words.span((database.written_at or 0) - now)
         yield doubtful(_TOPIC, "clock", f"{found}, but the database was written {apart} later", _SET)
     elif not wrong:
-        agrees = " and ".join(reading.whose for reading in readings)
+        agrees = words.listed([reading.whose for reading in readings])
         yield good(_TOPIC, "clock", f"{found}; {f'agrees with {agrees}' if agrees else 'no other clock was met'}")
     for whose, ahead in wrong:
         how = "behind" if ahead > 0 else "ahead of"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -23,6 +24,11 @@ def size(number: int) -> str:
 def count(number: int, one: str) -> str:
     """`1 event`, `2 events`."""
     return f"{number:,} {one}" if number == 1 else f"{number:,} {one}s"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def span(seconds: float) -> str:
