@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import certifi
 import httpx
 import pytest
 
@@ -14,6 +16,19 @@ from levqor_errors.config import CollectorSettings
 from postgres_support import PostgresDatabase, PostgresServer
 from support import SECRET, SETTINGS, CollectorProcess, Database, owner, served
 from telegram_support import FakeTelegram
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_starts(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What thousands of HTTP clients and hundreds of processes would each do anew."""
+    # Every httpx client reads all certificates that browsers trust, 18 ms, even if it never speaks TLS. None here
+    # speaks it with anybody but this machine; one certificate will do.
+    end = "-----END CERTIFICATE-----\n"
+    bundle = tmp_path_factory.mktemp("certificates") / "one.pem"
+    bundle.write_text(Path(certifi.where()).read_text(encoding="utf-8").partition(end)[0] + end, encoding="utf-8")
+    os.environ["SSL_CERT_FILE"] = str(bundle)
+    # Where this is set, each process would compile the package for itself.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(autouse=True)
@@ -44,9 +59,9 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         yield tmp_path / "levqor.db"
         return
     server: PostgresServer = request.getfixturevalue("postgres")
-    database = server.create_with_tables()
+    database = server.lend()
     yield database
-    server.drop(database)
+    server.give_back(database)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import platformdirs
 import pytest
 
 import levqor_errors
+import support
 from host_support import Exchange, FakeCollector
 from levqor_errors.config import secret_file
 from support import COMMAND, SECRET, CollectorProcess, Database, clean_environ, event_ids, rows, run_command, wait_until
@@ -41,6 +42,17 @@ def test_log_reads_standard_input(collector_url: str, database: Database, tmp_pa
     assert rows(database, "SELECT message FROM error_events") == [("line 1\nline 2",)]
 
 
+def impatient(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """`levqor-errors …` that waits one second where it would wait five, for what will not come."""
+    script = (
+        "import importlib; importlib.import_module('levqor_errors.cli.log').FLUSH_SECONDS = 1.0; "
+        "from levqor_errors.__main__ import main; main()"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(support, "COMMAND", [sys.executable, "-c", script])
+        return run_command(*arguments, **environ)
+
+
 def test_log_without_a_collector_keeps_the_event_for_the_next_one(
     start_collector: Callable[..., CollectorProcess], database: Database, tmp_path: Path
 ) -> None:
@@ -48,7 +60,7 @@ def test_log_without_a_collector_keeps_the_event_for_the_next_one(
     collector = start_collector()
     collector.terminate()
     environ = {"LEVQOR_ERRORS_URL": collector.url, "LEVQOR_ERRORS_SPOOL_DIR": str(tmp_path / "spool")}
-    kept = run_command("log", "kept", **environ)
+    kept = impatient("log", "kept", **environ)
     assert kept.returncode == 3
     assert "is kept in" in kept.stderr
     start_collector(port=collector.port)
@@ -69,7 +81,7 @@ def test_log_sends_the_services_key_and_says_if_it_is_not_taken(tmp_path: Path) 
 
     with FakeCollector(behave) as collector:
         environ = {"LEVQOR_ERRORS_URL": collector.url, "LEVQOR_ERRORS_SPOOL_DIR": str(tmp_path / "spool")}
-        refused = run_command("log", "kept", **environ)
+        refused = impatient("log", "kept", **environ)
         assert refused.returncode == 4
         assert set(keys) == {None}
         assert "set LEVQOR_ERRORS_KEY" in refused.stderr

@@ -141,7 +141,8 @@ _STATS: Final = _object(
     series={"type": "array", "items": _object(start=TIME, **dict.fromkeys(SEVERITIES, COUNT))},
     refused={
         "type": "object",
-        "description": "What was not taken in the hours that the range touches, of all senders, by the reason.",
+        "description": "What was not taken in the hours that the range touches, of all senders, by the reason; it is "
+        "written down every two seconds, and /metrics has it at once.",
         "propertyNames": {"enum": [reason.value for reason in Reason]},
         "additionalProperties": _object(requests=COUNT, events=COUNT),
     },
