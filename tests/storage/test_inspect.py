@@ -130,15 +130,13 @@ def test_an_older_database(filled: Path) -> None:
 
 
 def test_postgres(postgres: PostgresServer) -> None:
-    empty = postgres.create()
-    facts = inspect(str(empty))
+    database = postgres.create()
+    facts = inspect(str(database))
     assert isinstance(facts, PostgresFacts)
     assert (facts.trouble, facts.new, facts.alerts) == (None, True, None)
-    with psycopg.connect(empty.address) as connection:
+    with psycopg.connect(database.address) as connection:
         made = connection.execute("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace")
         assert made.fetchall() == []
-    postgres.drop(empty)
-    database = postgres.create_with_tables()
     with closing(open_storage(str(database))) as storage:
         store(storage, "one", 3, severity="critical")
         facts = inspect(str(database))
@@ -163,10 +161,8 @@ def test_postgres(postgres: PostgresServer) -> None:
 
 
 def test_a_look_waits_for_no_lock(postgres: PostgresServer) -> None:
-    database = postgres.create_with_tables()
-    with database.locked("alert_outbox"):
+    with postgres.lent() as database, database.locked("alert_outbox"):
         assert inspect(str(database)).trouble is None
-    postgres.drop(database)
 
 
 def test_an_address_that_is_none_is_not_shown() -> None:

@@ -9,6 +9,7 @@ collector.py    the collector, as services see it
 clock.py        the clock, against others'
 client.py       the journal of services on this machine
 alerts.py       what is owed, and who looks after it
+hidden.py       what no line may show
 channels.py     each channel's sign-in, and a test message
 words.py        sizes and times for people
 report.py       for the terminal and for machines
