@@ -24,6 +24,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from types import TracebackType
 from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
@@ -212,6 +213,8 @@ class FakeTelegram:
         self._update_id = 700_000
         self._poll = 0
         self._closed = False
+        #: Seconds by which its clock is ahead.
+        self.clock_ahead = 0.0
         self.changed = threading.Condition()
         self.connections: set[socket.socket] = set()
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -560,6 +563,7 @@ class _Handler(socketserver.StreamRequestHandler):
             return False
         headers = dict((("Content-Type", "application/json"), *reaction.headers))
         lines = [f"HTTP/1.1 {reaction.status} Status", f"Content-Length: {len(reaction.body)}"]
+        lines.append(f"Date: {formatdate(time.time() + telegram.clock_ahead, usegmt=True)}")
         lines += [f"{name}: {value}" for name, value in headers.items()]
         self.wfile.write("\r\n".join(lines).encode() + b"\r\n\r\n" + reaction.body)
         return True

@@ -51,6 +51,14 @@ def newest(now: datetime, minutes: int, zone: str) -> date:
     return label
 
 
+def following(now: datetime, minutes: int, zone: str) -> datetime:
+    """When it is due next, in UTC; arguments as for `newest`."""
+    label = newest(now, minutes, zone) + _DAY
+    while _is_left_out(label, minutes, zone):
+        label += _DAY
+    return _instant(label, minutes, zone)
+
+
 def due(now: datetime, minutes: int, zone: str, last: date | None) -> Due | None:
     """What is due, if anything; only ever one, however many were missed.
 

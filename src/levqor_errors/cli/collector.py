@@ -11,9 +11,7 @@ from ..addresses import shown
 from ..collector.app import create_app
 from ..collector.server import bind, serve
 from ..config import AlertSettings, CollectorSettings, secret_file
-
-#: Shorter ones can be guessed, throttle or not.
-_SHORT_SECRET = 16
+from ..doctor import secret
 
 
 def collector(
@@ -52,8 +50,8 @@ def collector(
     typer.echo(f"Alerts      {', '.join(channels) or 'by no channel; see docs/alerts.md'}")
     if settings.internal_secret is None:
         typer.echo(f"Secret      kept in {secret_file(settings.database)}; set INTERNAL_SECRET to choose your own")
-    elif len(settings.internal_secret) < _SHORT_SECRET:
-        _warn(f"INTERNAL_SECRET is shorter than {_SHORT_SECRET} characters; a longer one cannot be guessed.")
+    elif len(settings.internal_secret) < secret.SHORT:
+        _warn(f"INTERNAL_SECRET is shorter than {secret.SHORT} characters; a longer one cannot be guessed.")
     for variable, recipient in alert_settings.defaults.items():
         _warn(f"Alerts go to {recipient}, the default of {variable}; set it to your own.")
     if not _is_loopback(bound_host):

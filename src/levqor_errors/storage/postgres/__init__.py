@@ -2,6 +2,7 @@
 
 storage.py      the protocol's methods, health
 open.py         opening a database, or refusing it
+inspect.py      a look from outside that changes nothing
 connections.py  connections, transactions, what errors mean
 schema.py       the tables, as steps under a lock
 partitions.py   the day tables that events lie in

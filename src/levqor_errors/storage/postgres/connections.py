@@ -33,6 +33,8 @@ CONNECT_SECONDS: Final = 5
 APPLICATION: Final = "levqor-errors"
 READERS: Final = 4
 ALERTS: Final = 2
+#: Of one collector at most: those, two commits under way, one for facts and one for upkeep.
+COLLECTOR: Final = READERS + ALERTS + 4
 #: A server that has vanished without a word is given up after this.
 _LOST_MILLISECONDS: Final = 10_000
 

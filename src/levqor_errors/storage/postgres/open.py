@@ -36,15 +36,22 @@ def open_database(address: str) -> Connection[Any]:
     return connection
 
 
-def connect(address: str) -> Connection[Any]:
+def connect(
+    address: str, *, statement_seconds: float | None = None, lock_seconds: float = _START_LOCK_SECONDS
+) -> Connection[Any]:
     """A connection in autocommit mode to a server that is new enough; nothing is changed yet.
+
+    Args:
+        address: as for `open_database`.
+        statement_seconds: how long a statement may take; `None`: as long as it does.
+        lock_seconds: how long it may wait for a lock.
 
     Raises:
         StorageUnusableError: as for `open_database`.
     """
     try:
         connection: Connection[Any] = psycopg.connect(
-            make_conninfo(address, **connections.options(None, _START_LOCK_SECONDS)), autocommit=True
+            make_conninfo(address, **connections.options(statement_seconds, lock_seconds)), autocommit=True
         )
     except psycopg.ProgrammingError as error:
         # Without its text, which quotes the address.

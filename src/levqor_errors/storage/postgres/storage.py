@@ -118,7 +118,7 @@ class PostgresStorage:
         with self._facts.lent() as connection:
             connection.execute("SELECT 1 FROM error_events LIMIT 1").fetchone()
             size = upkeep.sizes(connection)
-            unsent = AlertStore(_alert_dialect(connection)).deliveries.unsent()
+            unsent = AlertStore(alert_dialect(connection)).deliveries.unsent()
         return {
             "database": self._version,
             "wal_fix": True,
@@ -180,13 +180,13 @@ class PostgresStorage:
     @contextmanager
     def alerts(self) -> Iterator[AlertStore]:
         with self._alerts.lent() as connection, connection.transaction():
-            yield AlertStore(_alert_dialect(connection))
+            yield AlertStore(alert_dialect(connection))
 
     @contextmanager
     def alert_reader(self) -> Iterator[AlertStore]:
         with self._searches.lent() as connection, connection.transaction():
             connection.execute("SET TRANSACTION READ ONLY")
-            yield AlertStore(_alert_dialect(connection))
+            yield AlertStore(alert_dialect(connection))
 
     def add_session(self, token_hash: str, *, created_at: str, expires_at: str) -> None:
         with self._transaction() as connection:
@@ -215,7 +215,9 @@ class PostgresStorage:
             yield connection
 
 
-def _alert_dialect(connection: psycopg.Connection[Any]) -> AlertDialect:
+def alert_dialect(connection: psycopg.Connection[Any]) -> AlertDialect:
+    """For what the alerts keep, on this connection."""
+
     def run(query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         found = connection.execute(query.replace("?", "%s"), values)
         return found.fetchall() if found.description else []

@@ -14,7 +14,7 @@ from . import locks, partitions
 #: News are kept this long; who has slept longer reads the pages anew.
 NEWS_MINUTES: Final = 60
 #: Tables are made for so many days ahead, so that midnight finds one.
-_DAYS_AHEAD: Final = 2
+DAYS_AHEAD: Final = 2
 
 _TRY: Final = f"SELECT pg_try_advisory_xact_lock({locks.UPKEEP})"
 # One statement and so one state: nobody sees a count that is added and still to be added.
@@ -70,7 +70,7 @@ def fold_counts(connection: Connection[Any]) -> None:
 def prepare_days(connection: Connection[Any]) -> None:
     """See that the next days have their tables."""
     today = datetime.now(timezone.utc).date()
-    ahead = {(today + timedelta(days=days)).isoformat() for days in range(_DAYS_AHEAD)}
+    ahead = {(today + timedelta(days=days)).isoformat() for days in range(DAYS_AHEAD)}
     missing = ahead.difference(partitions.days(connection))
     if missing:
         partitions.make(connection, missing)

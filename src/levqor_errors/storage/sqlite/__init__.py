@@ -2,6 +2,7 @@
 
 storage.py      the protocol's methods, health
 open.py         opening a file, or refusing it
+inspect.py      a look from outside that changes nothing
 connections.py  connections, transactions, what errors mean
 schema.py       the tables, as migrations
 transfer.py     copying everything to or from another database

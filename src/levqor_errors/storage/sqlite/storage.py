@@ -121,7 +121,7 @@ class SqliteStorage:
         try:
             with self._facts() as db:
                 db.execute("SELECT 1 FROM error_events LIMIT 1").fetchone()
-                unsent = AlertStore(_alert_dialect(db)).deliveries.unsent()
+                unsent = AlertStore(alert_dialect(db)).deliveries.unsent()
         except StorageUnavailableError:
             # A damaged database is told below, with all else that can be said.
             if not self._connections.damaged:
@@ -246,12 +246,12 @@ class SqliteStorage:
     @contextmanager
     def alerts(self) -> Iterator[AlertStore]:
         with self._transaction() as db:
-            yield AlertStore(_alert_dialect(db))
+            yield AlertStore(alert_dialect(db))
 
     @contextmanager
     def alert_reader(self) -> Iterator[AlertStore]:
         with self._reader() as db:
-            yield AlertStore(_alert_dialect(db))
+            yield AlertStore(alert_dialect(db))
 
     def close(self) -> None:
         self._connections.close()
@@ -308,7 +308,8 @@ def has_wal_fix(version: tuple[int, ...]) -> bool:
     return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
 
 
-def _alert_dialect(db: Database) -> AlertDialect:
+def alert_dialect(db: Database) -> AlertDialect:
+    """For what the alerts keep, on this connection."""
     # All rows at once: a statement that was not read to its end would be in the way of the commit.
     return AlertDialect(
         run=lambda query, values: db.execute(query, values).fetchall(), counts="event_counts", keys="error_events"
