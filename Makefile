@@ -21,8 +21,8 @@ types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
 unit: $(VENV)/.installed-test
-	@# Most tests wait for processes and deadlines: two at a time take half the time.
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	@# Most tests wait for processes and deadlines: three at a time keep two cores busy.
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 $(VENV)/bin/python:
 	@scripts/make-venv "$(PYTHON)" "$(VENV)"
