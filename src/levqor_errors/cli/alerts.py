@@ -37,7 +37,7 @@ _POST_SECONDS: Final = 30.0
 Database = Annotated[
     str | None,
     typer.Option(
-        help="The SQLite file, or a PostgreSQL address [default: DATABASE_URL, DATABASE_PATH, or levqor.db].",
+        help="The SQLite file, or a PostgreSQL address (default: DATABASE_URL, DATABASE_PATH, or levqor.db).",
         show_default=False,
     ),
 ]
@@ -55,13 +55,13 @@ def alerts(
     settings = AlertSettings.from_env()
     hide(*settings.secrets)
     logging.config.dictConfig(LOGGING)
+    if not (settings.telegram_token or settings.smtp_host or settings.alert_urls):
+        raise ConfigError(
+            "TELEGRAM_BOT_TOKEN", "is not set, nor are SMTP_HOST and ALERT_URLS; there is no channel to send by"
+        )
     storage = _open(database)
     try:
         channels = open_channels(settings, StoredMemory(storage))
-        if not channels:
-            raise ConfigError(
-                "TELEGRAM_BOT_TOKEN", "is not set, nor are SMTP_HOST and ALERT_URLS; there is no channel to send by"
-            )
         runner = Runner(storage, settings, channels, dashboard_url=lambda: settings.dashboard_url, post=_post)
         if once:
             runner.run_once()
@@ -116,7 +116,7 @@ def _show(rule: RateRule, storage: Storage, since: datetime, cooldown: int, days
 @app.command("why")
 def why(
     event: Annotated[int, typer.Argument(min=0, help="The event's number, as `recent` shows it.")],
-    url: Annotated[str | None, typer.Option(help="The collector's address [default: LEVQOR_ERRORS_URL].")] = None,
+    url: Annotated[str | None, typer.Option(help="The collector's address (default: LEVQOR_ERRORS_URL).")] = None,
 ) -> None:
     """Say why you were told of an event, or not."""
     found = Api(url).get(f"/api/errors/{event}/alerts")

@@ -91,4 +91,4 @@ def shown_url(url: str) -> str:
 
 
 #: For the options of commands.
-URL_HELP = f"The collector's address [default: LEVQOR_ERRORS_URL, or {DEFAULT_URL}]."
+URL_HELP = f"The collector's address (default: LEVQOR_ERRORS_URL, or {DEFAULT_URL})."

@@ -20,7 +20,7 @@ def collector(
     database: Annotated[
         str | None,
         typer.Option(
-            help="The SQLite file, or a PostgreSQL address [default: DATABASE_URL, DATABASE_PATH, or levqor.db].",
+            help="The SQLite file, or a PostgreSQL address (default: DATABASE_URL, DATABASE_PATH, or levqor.db).",
             show_default=False,
         ),
     ] = None,

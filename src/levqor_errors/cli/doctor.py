@@ -20,11 +20,11 @@ def doctor(
     database: Annotated[
         str | None,
         typer.Option(
-            help="The SQLite file, or a PostgreSQL address [default: DATABASE_URL, DATABASE_PATH, or levqor.db].",
+            help="The SQLite file, or a PostgreSQL address (default: DATABASE_URL, DATABASE_PATH, or levqor.db).",
             show_default=False,
         ),
     ] = None,
-    url: Annotated[str | None, typer.Option(help="The collector's address [default: LEVQOR_ERRORS_URL].")] = None,
+    url: Annotated[str | None, typer.Option(help="The collector's address (default: LEVQOR_ERRORS_URL).")] = None,
 ) -> None:
     """Look at settings, database, secret, collector, clock, journal and channels; say what is wrong and what to do."""
     if send and offline:

@@ -18,7 +18,7 @@ FLUSH_SECONDS = 5.0
 
 def log(
     message: Annotated[str, typer.Argument(help="What happened; `-` reads it from standard input.")],
-    service: Annotated[str | None, typer.Option(help="The service's name [default: LEVQOR_ERRORS_SERVICE].")] = None,
+    service: Annotated[str | None, typer.Option(help="The service's name (default: LEVQOR_ERRORS_SERVICE).")] = None,
     severity: Annotated[str, typer.Option(help="info, warning, error or critical.")] = "error",
     user_email: Annotated[str | None, typer.Option(help="Who the user was.")] = None,
     path: Annotated[str | None, typer.Option(help="Where it happened: a path, a screen, a job's name.")] = None,
