@@ -25,6 +25,7 @@ from ..errors import CollectorRefusedError, CollectorUnreachableError, ConfigErr
 from ..printable import printable
 from ..storage import Storage, open_storage
 from .api import Api
+from .options import Database, Url
 
 app = typer.Typer(help="Send alerts, and ask about them.", no_args_is_help=False)
 
@@ -33,14 +34,6 @@ TRIAL_DAYS: Final = 30
 #: How many of its messages are shown one by one.
 _SHOWN: Final = 20
 _POST_SECONDS: Final = 30.0
-
-Database = Annotated[
-    str | None,
-    typer.Option(
-        help="The SQLite file, or a PostgreSQL address (default: DATABASE_URL, DATABASE_PATH, or levqor.db).",
-        show_default=False,
-    ),
-]
 
 
 @app.callback(invoke_without_command=True)
@@ -116,7 +109,7 @@ def _show(rule: RateRule, storage: Storage, since: datetime, cooldown: int, days
 @app.command("why")
 def why(
     event: Annotated[int, typer.Argument(min=0, help="The event's number, as `recent` shows it.")],
-    url: Annotated[str | None, typer.Option(help="The collector's address (default: LEVQOR_ERRORS_URL).")] = None,
+    url: Url = None,
 ) -> None:
     """Say why you were told of an event, or not."""
     found = Api(url).get(f"/api/errors/{event}/alerts")

@@ -12,18 +12,13 @@ from ..collector.app import create_app
 from ..collector.server import bind, serve
 from ..config import AlertSettings, CollectorSettings, secret_file
 from ..doctor import secret
+from .options import Database
 
 
 def collector(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free one.")] = 8000,
-    database: Annotated[
-        str | None,
-        typer.Option(
-            help="The SQLite file, or a PostgreSQL address (default: DATABASE_URL, DATABASE_PATH, or levqor.db).",
-            show_default=False,
-        ),
-    ] = None,
+    database: Database = None,
     alerts: Annotated[
         bool, typer.Option("--alerts/--no-alerts", help="Also send alerts; else `levqor-errors alerts` does.")
     ] = True,

@@ -11,20 +11,15 @@ from ..config import check_url, environment
 from ..doctor.examination import Examination
 from ..doctor.hidden import secrets
 from ..doctor.report import show, show_json
+from .options import Database, Url
 
 
 def doctor(
     send: Annotated[bool, typer.Option("--send", help="Also send a test message by each channel.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Ask nobody over the network but the database.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One object, for machines.")] = False,
-    database: Annotated[
-        str | None,
-        typer.Option(
-            help="The SQLite file, or a PostgreSQL address (default: DATABASE_URL, DATABASE_PATH, or levqor.db).",
-            show_default=False,
-        ),
-    ] = None,
-    url: Annotated[str | None, typer.Option(help="The collector's address (default: LEVQOR_ERRORS_URL).")] = None,
+    database: Database = None,
+    url: Url = None,
 ) -> None:
     """Look at settings, database, secret, collector, clock, journal and channels; say what is wrong and what to do."""
     if send and offline:

@@ -15,7 +15,8 @@ from rich.text import Text
 from .. import limits
 from ..errors import CollectorRefusedError, CollectorUnreachableError
 from ..printable import printable
-from .api import URL_HELP, Api
+from .api import Api
+from .options import Url
 from .terminal import clock, severity_text
 
 POLL_SECONDS = 1.0
@@ -29,7 +30,6 @@ Search = Annotated[str | None, typer.Option("--search", "-q", help="Words in the
 Since = Annotated[str | None, typer.Option(help="Received at this time (ISO 8601, UTC) or later.")]
 Until = Annotated[str | None, typer.Option(help="Received before this time.")]
 AsJson = Annotated[bool, typer.Option("--json", help="An event a line, as JSON.")]
-Url = Annotated[str | None, typer.Option(help=URL_HELP)]
 
 
 def recent(

@@ -22,6 +22,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from ....bounded import json_object, read_bounded
 from ....config import AlertSettings
 from ....errors import ChannelDownError, ChannelPassingError, ConfigError
 from ....printable import printable
@@ -128,7 +129,7 @@ class TelegramApi:
             try:
                 response = transport.handle_request(request)
                 with contextlib.closing(response):
-                    body = _read(response, deadline)
+                    body = read_bounded(response.iter_raw(), most=ANSWER_BYTES, until=deadline)
             except Exception as error:  # noqa: BLE001 - of sockets, TLS, IDNA, a proxy: none is an answer
                 why = f"no answer from Telegram ({self._said(f'{type(error).__name__}: {error}')})"
                 # Without its cause, whose text is not ours to answer for.
@@ -183,7 +184,7 @@ class TelegramApi:
         return printable(self._token.sub(REDACTED, text)[:_SAID_CHARS])
 
     def _meaning(self, status: int, body: bytes) -> Any:
-        answer = _json_object(body)
+        answer = json_object(body)
         if status == 200 and answer.get("ok") is True and "result" in answer:
             return answer["result"]
         description = answer.get("description")
@@ -220,21 +221,3 @@ def _refusal(code: int, said: str, parameters: Mapping[str, Any]) -> Refusal:
     if code == 403:
         raise ChannelDownError(f"{_RIGHTS_ADVICE} (Telegram: {said})")
     return Refusal(said)
-
-
-def _read(response: httpx.Response, deadline: float) -> bytes:
-    """An answer's body, as far as one of the Bot API's can be long, and no longer than it may take."""
-    body = b""
-    for chunk in response.iter_raw():
-        body += chunk
-        if len(body) > ANSWER_BYTES or time.monotonic() > deadline:
-            break
-    return body
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
