@@ -131,5 +131,11 @@ SEEN_GROUPS: Final = 20_000
 #: a thousand times.
 UNREAD_BYTES: Final = 64 * 1024
 UNREAD_GZIP_BYTES: Final = 4 * 1024
+#: How often the collectors of one database tell each other what they let through (collector/sharing.py), and how many
+#: clients or services at most.
+EXCHANGE_SECONDS: Final = 1.0
+TOLD_KEYS: Final = 1_000
+#: Less than this part of its rate is not told: two events a second, by default, of one client.
+UNTOLD_PART: Final = 0.01
 #: Entries of X-Forwarded-For that are looked at, from the right. Real chains have one to four proxies.
 PROXY_HOPS: Final = 20

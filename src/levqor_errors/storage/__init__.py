@@ -1,6 +1,7 @@
 """Storage: where committed events live. Comes after `grouping`, before the dashboard's and the API's queries.
 
 base.py      the protocol and its data
+watchers.py  who is woken when there is news
 rows.py      what is written of an event, and what a batch adds to counts
 read.py      pages, single events, statistics
 thinning.py  which events go when there is no room
@@ -12,9 +13,9 @@ from __future__ import annotations
 
 from ..addresses import is_address
 from ..errors import StorageUnusableError
-from .base import Filters, NewEvent, Page, Size, Storage, StoredEvent, Thinned
+from .base import Filters, NewEvent, News, Page, Size, Storage, StoredEvent, Thinned
 
-__all__ = ["Filters", "NewEvent", "Page", "Size", "Storage", "StoredEvent", "Thinned", "open_storage"]
+__all__ = ["Filters", "NewEvent", "News", "Page", "Size", "Storage", "StoredEvent", "Thinned", "open_storage"]
 
 
 def open_storage(database: str, *, max_bytes: int | None = None, min_free_bytes: int | None = None) -> Storage:

@@ -151,7 +151,20 @@ _TABLES: Final = (
     "CREATE TABLE news (xid xid8 PRIMARY KEY, ids bigint[] NOT NULL, at timestamptz NOT NULL DEFAULT now())",
 )
 
-STEPS: Final[dict[str, tuple[str, ...]]] = {"m001_tables": _TABLES}
+_SHARED_LIMITS: Final = (
+    # What collectors tell each other of their limits (`exchange.py`). Of no worth after a crash, and so not logged.
+    """
+    CREATE UNLOGGED TABLE limits_told (
+        collector uuid NOT NULL,
+        round bigint NOT NULL,
+        told text NOT NULL,
+        at timestamptz NOT NULL DEFAULT now(),
+        PRIMARY KEY (collector, round)
+    )
+    """,
+)
+
+STEPS: Final[dict[str, tuple[str, ...]]] = {"m001_tables": _TABLES, "m002_shared_limits": _SHARED_LIMITS}
 
 
 def migrate(connection: psycopg.Connection) -> None:
