@@ -43,6 +43,7 @@ from .proxies import Proxies
 from .queries import Queries
 from .refusals import Refusals
 from .secret import owner_secret
+from .sharing import Ledger, Sharing
 from .writer import Writer
 
 INGEST_PATH: Final = "/api/errors/log"
@@ -67,9 +68,13 @@ class Collector:
         #: Counted by our own server (`server.serve`); in somebody else's, none are.
         self.connections = Connections()
         limiter = None
+        self.sharing: Sharing | None = None
         if settings.rate_limit is not None:
+            ledger = Ledger(secret) if storage.exchange is not None else None
             named = set(settings.ingest_keys.values()) - {ANY}
-            limiter = Limiter(settings.rate_limit, named.union(storage.services()))
+            limiter = Limiter(settings.rate_limit, named.union(storage.services()), ledger)
+            if ledger is not None and storage.exchange is not None:
+                self.sharing = Sharing(ledger, storage.exchange)
         self.ingest = Ingest(
             self.writer, self.refusals, limiter, Keys(settings.ingest_keys), Cors(settings.allowed_origins)
         )
@@ -78,6 +83,8 @@ class Collector:
         """Take no more, and close the database. What is not committed by then is not answered with a 2xx either."""
         self.writer.close()
         self.janitor.close()
+        if self.sharing is not None:
+            self.sharing.close()
         self.storage.close()
 
 
