@@ -19,6 +19,10 @@ ENVIRONMENT_CHARS: Final = 64
 RELEASE_CHARS: Final = 200
 FINGERPRINT_PARTS: Final = 16
 FINGERPRINT_CHARS: Final = 200
+#: All that a page shows of one event, its ids and instants included.
+EVENT_CHARS: Final = (
+    MESSAGE_CHARS + STACK_CHARS + SERVICE_CHARS + PATH_CHARS + EMAIL_CHARS + ENVIRONMENT_CHARS + RELEASE_CHARS + 200
+)
 
 # -- an event's context: what is over is cut, and a mark stays in its place ---------------------------------------
 #: An exception chain with frames and local variables is nine levels deep; twelve leaves room for the user's own.

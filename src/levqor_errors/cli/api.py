@@ -29,15 +29,15 @@ class Api:
             base_url=self._url, timeout=TIMEOUT, headers={b"X-Internal-Secret": find_secret().encode()}
         )
 
-    def recent(self, params: dict[str, Any]) -> dict[str, Any]:
-        """GET /api/errors/recent.
+    def get(self, what: str, params: dict[str, Any]) -> dict[str, Any]:
+        """GET /api/errors/{what}.
 
         Raises:
             CollectorUnreachableError: nobody answers.
-            CollectorRefusedError: anything but a page came back.
+            CollectorRefusedError: anything but what was asked for came back.
         """
         try:
-            response = self._client.get("/api/errors/recent", params=params)
+            response = self._client.get(f"/api/errors/{what}", params=params)
         except httpx.HTTPError as error:
             raise CollectorUnreachableError(
                 f"no collector answers at {shown_url(self._url)}; start one with `levqor-errors collector`, "

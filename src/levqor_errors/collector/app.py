@@ -182,6 +182,7 @@ def _owner(collector: Collector) -> list[BaseRoute]:
     login = Login(collector.auth)
     return [
         Route("/api/errors/recent", queries.recent),
+        Route("/api/errors/news", queries.news),
         Route("/api/errors/stats", queries.stats),
         Route("/api/errors/{id}", queries.get),
         Route("/", dashboard.home),
