@@ -14,6 +14,7 @@ import pytest
 
 from levqor_errors.ids import uuid7
 from levqor_errors.storage import Filters, Storage, open_storage
+from levqor_errors.storage.postgres import listen
 from news_support import Follower, followed, stored_ids
 from storage_support import new_event, store, write
 from support import CollectorProcess, Database, clean_environ, wait_until
@@ -117,8 +118,10 @@ def test_what_is_no_cursor_of_this_database_says_that_something_may_be_missed(st
 
 
 def test_who_watches_is_woken_by_this_process_and_by_others(
-    storage: Storage, database: Database, start_collector: StartCollector
+    storage: Storage, database: Database, start_collector: StartCollector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # So that nobody on PostgreSQL looks without having heard.
+    monkeypatch.setattr(listen, "POLL_SECONDS", 3600.0)
     collectors = [start_collector(RATE_LIMIT="off") for _ in range(2)]
     with loop() as here, followed(storage) as follower:
         for number in range(20):

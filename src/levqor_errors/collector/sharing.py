@@ -13,6 +13,7 @@ who hears, and their statements; about 2):
   nearly all senders are such and cost nothing so: with each further collector the rate may be that much higher.
 - The same for all but the `limits.TOLD_KEYS` that took most in a turn, and for what a collector let through and could
   not tell: the database was away, or it was killed. While the database is away each goes by its own buckets.
+- Who starts has full buckets, but for what was told within the seconds that it is kept: each start counts in N.
 - Nothing is refused too early but for what came in within D while a bucket was full: at most rD.
 
 The limiter takes part by having its buckets from a `Ledger`. Nothing of this is there with SQLite, whose collector is

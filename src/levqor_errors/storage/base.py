@@ -134,9 +134,9 @@ class Storage(Protocol):
     def news(self, after: str | None, *, most: int) -> News:
         """The ids of events that were committed after a cursor, by any collector: each once, none left out.
 
-        How to follow: take a cursor first (`after=None`), then read what is there (`recent`), so that nothing falls
-        between the two; what is committed between them may be met twice, and is known by its id. From then on, each
-        time that `watch` wakes you: call this with the last answer's cursor until there is no `more`. The events
+        How to follow: begin to `watch`, then take a cursor (`after=None`), then read what is there (`recent`), so that
+        nothing falls between; what is committed meanwhile may be met twice, and is known by its id. From then on, each
+        time that you are woken: call this with the last answer's cursor until there is no `more`. The events
         themselves, as far as filters let them through, come from `recent(among=ids)`. A cursor may be kept for long
         and used by another process; see `News.missed`.
 
@@ -151,9 +151,9 @@ class Storage(Protocol):
 
         Args:
             wake: called on a thread of the storage's, and must return at once: it may set an event, or call
-                `loop.call_soon_threadsafe`, and whoever waits for that asks for `news`. It is called once at the
-                beginning, after each time that the database was away, and now and then for nothing. While somebody
-                does not come back from it, others that watch in this process are not woken; commits never wait for it.
+                `loop.call_soon_threadsafe`, and whoever waits for that asks for `news`. It is called after each time
+                that the database was away, too, and now and then for nothing. While somebody does not come back from
+                it, others that watch in this process are not woken; commits never wait for it.
         """
         ...
 

@@ -78,7 +78,7 @@ class Listener:
         self._thread.start()
 
     def close(self) -> None:
-        """End it; waits for a call of `wake` that is under way."""
+        """End it; waits a while for a call of `wake` that is under way."""
         self._loop.call_soon_threadsafe(self._task.cancel)
         self._thread.join(CONNECT_SECONDS)
 

@@ -20,6 +20,7 @@ from .open import connect
 #: How often it is looked whether another process has committed something. A look takes some microseconds: it compares
 #: two numbers in the memory that all connections of the file share.
 POLL_SECONDS: Final = 0.25
+_CLOSE_SECONDS: Final = 5.0
 #: The cursor of another kind of database begins with another letter, and is none here.
 _KIND: Final = "s"
 
@@ -65,10 +66,10 @@ class FileWatcher:
         self._committed.set()
 
     def close(self) -> None:
-        """End it; waits for a call of `wake` that is under way."""
+        """End it; waits a while for a call of `wake` that is under way."""
         self._closing = True
         self._committed.set()
-        self._thread.join()
+        self._thread.join(_CLOSE_SECONDS)
 
     def _run(self) -> None:
         with closing(connect(self._path, read_only=True, busy_seconds=0)) as db:

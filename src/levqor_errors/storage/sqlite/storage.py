@@ -59,6 +59,9 @@ class SqliteStorage:
         StorageUnusableError: when the file cannot be used; says why and what to do.
     """
 
+    #: A file is one collector's; a second one on it has limits of its own.
+    exchange: None = None
+
     def __init__(
         self,
         path: str,
@@ -83,9 +86,6 @@ class SqliteStorage:
         self._watching = threading.Lock()
         self._watcher: news.FileWatcher | None = None
         self._connections = Connections(path, max_bytes=max_bytes, busy_seconds=busy_seconds)
-
-    #: A file is one collector's; a second one on it has limits of its own.
-    exchange: None = None
 
     async def write(self, batch: Sequence[NewEvent]) -> list[StoredEvent | EventUnstorableError]:
         await self._require_space()
