@@ -47,7 +47,7 @@ def followed(storage: Storage) -> Iterator[Follower]:
 
     def follow() -> None:
         while not over.is_set():
-            woken.wait(30)
+            woken.wait()
             woken.clear()
             try:
                 follower.read()

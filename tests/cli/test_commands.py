@@ -126,8 +126,10 @@ def tail(**environ: str) -> Iterator[Callable[[], dict[str, Any]]]:
     with process:
         assert process.stdout is not None
         lines = process.stdout
-        yield lambda: dict(json.loads(lines.readline()))
-        process.kill()
+        try:
+            yield lambda: dict(json.loads(lines.readline()))
+        finally:
+            process.kill()
 
 
 @pytest.mark.sqlite  # It brings a database of its own.
