@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import certifi
 import httpx
 import pytest
 
 from levqor_errors.collector import create_app
 from levqor_errors.config import CollectorSettings
-from postgres_support import PostgresServer
-from support import SECRET, CollectorProcess, Database, owner, served
+from postgres_support import PostgresDatabase, PostgresServer
+from support import SECRET, SETTINGS, CollectorProcess, Database, owner, served
+from telegram_support import FakeTelegram
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_starts(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What thousands of HTTP clients and hundreds of processes would each do anew."""
+    # Every httpx client reads all certificates that browsers trust, 18 ms, even if it never speaks TLS. None here
+    # speaks it with anybody but this machine; one certificate will do.
+    end = "-----END CERTIFICATE-----\n"
+    bundle = tmp_path_factory.mktemp("certificates") / "one.pem"
+    bundle.write_text(Path(certifi.where()).read_text(encoding="utf-8").partition(end)[0] + end, encoding="utf-8")
+    os.environ["SSL_CERT_FILE"] = str(bundle)
+    # Where this is set, each process would compile the package for itself.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the developer's own reaches a test, and no test writes into his spool."""
-    for name in (
-        "INTERNAL_SECRET", "DATABASE_PATH", "DATABASE_URL", "RATE_LIMIT", "TRUSTED_PROXIES", "ALLOWED_ORIGINS",
-        "INGEST_KEYS", "RETENTION_DAYS", "MAX_DATABASE_BYTES", "MIN_FREE_BYTES",
-    ):  # fmt: skip
+    for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
-    for name in ("URL", "SERVICE", "ENVIRONMENT", "RELEASE", "KEY"):
-        monkeypatch.delenv(f"LEVQOR_ERRORS_{name}", raising=False)
     monkeypatch.setenv("LEVQOR_ERRORS_SPOOL_DIR", str(tmp_path / "spool"))
 
 
@@ -47,9 +59,34 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         yield tmp_path / "levqor.db"
         return
     server: PostgresServer = request.getfixturevalue("postgres")
-    database = server.create_with_tables()
+    database = server.lend()
     yield database
-    server.drop(database)
+    server.give_back(database)
+
+
+@pytest.fixture
+def telegram() -> Iterator[FakeTelegram]:
+    """A Telegram."""
+    with FakeTelegram() as telegram:
+        yield telegram
+
+
+@pytest.fixture
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], Database]]:
+    """Makes a database of a kind, `sqlite` or `postgres`, in which there is nothing yet."""
+    made: list[PostgresDatabase] = []
+
+    def new(kind: str) -> Database:
+        if kind == "sqlite":
+            return tmp_path / f"new-{next(numbers)}.db"
+        server: PostgresServer = request.getfixturevalue("postgres")
+        made.append(server.create())
+        return made[-1]
+
+    numbers = itertools.count(1)
+    yield new
+    for database in made:
+        request.getfixturevalue("postgres").drop(database)
 
 
 @pytest.fixture

@@ -19,22 +19,22 @@ import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
+import levqor_errors.config
 from levqor_errors.storage.sqlite.driver import sqlite3 as collectors_sqlite3
 from postgres_support import PostgresDatabase
 
 #: A file of SQLite's, or a database of PostgreSQL's; as text what the collector takes.
 Database: TypeAlias = "Path | PostgresDatabase"
 SECRET = "a-secret-for-tests-0123456789"
+#: The variables that are read; `test_config.py` sees that they are all.
+SETTINGS = frozenset(re.findall(r'environ\.get\("([A-Z_]+)"', Path(levqor_errors.config.__file__).read_text()))
 COMMAND = [sys.executable, "-m", "levqor_errors"]
 
 
 def clean_environ(**extra: str) -> dict[str, str]:
     """This process's environment without settings of ours, which would change what a test means."""
-    ours = re.compile(
-        r"LEVQOR_ERRORS_|INTERNAL_SECRET$|DATABASE_|RATE_LIMIT$|TRUSTED_PROXIES$|ALLOWED_ORIGINS$|INGEST_KEYS$"
-        r"|RETENTION_DAYS$|MAX_DATABASE_BYTES$|MIN_FREE_BYTES$|NO_COLOR$|FORCE_COLOR$"
-    )
-    return {key: value for key, value in os.environ.items() if not ours.match(key)} | extra
+    ours = SETTINGS | {"NO_COLOR", "FORCE_COLOR"}
+    return {key: value for key, value in os.environ.items() if key not in ours} | extra
 
 
 class CollectorProcess:

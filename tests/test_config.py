@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from levqor_errors.config import ClientSettings, CollectorSettings, check_url, read_secret
+from levqor_errors.config import AlertSettings, ClientSettings, CollectorSettings, check_url, read_secret
 from levqor_errors.errors import ConfigError
 
 ROOT = Path(__file__).parent.parent
@@ -89,3 +89,65 @@ def test_a_secret_that_no_header_can_carry_is_refused_without_telling_it(secret:
 
 def test_a_blank_secret_is_none() -> None:
     assert read_secret({"INTERNAL_SECRET": "  "}) is None
+
+
+def test_alert_defaults() -> None:
+    assert AlertSettings.from_env({}) == AlertSettings()
+
+
+def test_secrets_of_channels_are_not_shown() -> None:
+    environ = {
+        "TELEGRAM_BOT_TOKEN": "123:hunter2", "SMTP_PASSWORD": "hunter2", "ALERT_URLS": "slack://hunter2 ntfy://hunter2",
+    }  # fmt: skip
+    settings = AlertSettings.from_env(environ)
+    assert "hunter2" not in repr(settings)
+    assert settings.secrets == ("123:hunter2", "hunter2", "slack://hunter2", "ntfy://hunter2")
+
+
+def test_a_default_recipient_in_use_is_named() -> None:
+    environ = {"TELEGRAM_BOT_TOKEN": "123:abc", "SMTP_HOST": "localhost"}
+    assert AlertSettings.from_env({}).defaults == {}
+    assert AlertSettings.from_env(environ).defaults == {
+        "TELEGRAM_CHAT_ID": "5932848683", "OWNER_EMAIL": "support@levqor.ai",
+    }  # fmt: skip
+    assert AlertSettings.from_env({**environ, "TELEGRAM_CHAT_ID": "1", "OWNER_EMAIL": "a@b.example"}).defaults == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "value"),
+    [
+        ({"TELEGRAM_CHAT_ID": "-100123/45"}, "telegram_topic", 45),
+        ({"TELEGRAM_CHAT_ID": "@ops_team"}, "telegram_chat", "@ops_team"),
+        ({"TELEGRAM_API_URL": "http://127.0.0.1:8081/"}, "telegram_url", "http://127.0.0.1:8081"),
+        ({"SMTP_SECURITY": "TLS"}, "smtp_port", 465),
+        ({"SMTP_USER": "me@mail.example"}, "email_from", "me@mail.example"),
+        ({"OWNER_EMAIL": "a@b.example,c@d.example"}, "email_from", "a@b.example"),
+        ({"SUMMARY_AT": "17:30"}, "summary_at", 17 * 60 + 30),
+        ({"SUMMARY_AT": "0"}, "summary_at", 0),
+        ({"SUMMARY_AT": "off"}, "summary_at", None),
+        ({"ALERT_COOLDOWN": "1h"}, "cooldown", 3600),
+        ({"SUMMARY_ZONE": "Asia/Kathmandu"}, "summary_zone", "Asia/Kathmandu"),
+    ],
+)
+def test_what_can_be_set_of_alerts(given: dict[str, str], field: str, value: object) -> None:
+    assert getattr(AlertSettings.from_env(given), field) == value
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("TELEGRAM_BOT_TOKEN", "hunter2"), ("TELEGRAM_BOT_TOKEN", "1:a/../b"), ("TELEGRAM_CHAT_ID", "my chat"),
+        ("TELEGRAM_API_URL", "ftp://x"), ("OWNER_EMAIL", "nobody"), ("OWNER_EMAIL", "a@b\r\nBcc: c@d"),
+        ("EMAIL_FROM", "me"), ("SMTP_PORT", "0"), ("SMTP_PORT", "x"), ("SMTP_SECURITY", "ssl3"),
+        ("DASHBOARD_URL", "my.example.com"), ("ALERT_COOLDOWN", "soon"), ("ALERT_CAP", "1"),
+        ("ALERT_RATES", "very-many"), ("ALERT_ROUTES", "by-pigeon"), ("ALERT_SILENCE", "maybe"),
+        ("SUMMARY_AT", "25:00"),
+        ("SUMMARY_ZONE", "Mars/Olympus"), ("SUMMARY_ZONE", "../etc/passwd"), ("SUMMARY_EMPTY", "x"),
+        ("CANARY_AT", "noon"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_set_of_alerts_is_named_by_its_key(key: str, value: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        AlertSettings.from_env({key: value})
+    assert caught.value.key == key
+    assert len(value) < 3 or value not in str(caught.value)

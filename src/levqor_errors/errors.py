@@ -85,6 +85,10 @@ class StorageUnusableError(StorageError):
     """The database cannot be used until somebody acts: no permission, not a database, damaged, from the future."""
 
 
+class StorageTransferError(StorageError):
+    """A database cannot be copied into another one, or is not the same there afterwards."""
+
+
 class EventUnstorableError(StorageError):
     """The database refused this one event for its content; the others of its batch are not affected."""
 
@@ -120,3 +124,28 @@ class CollectorRefusedError(CollectorError):
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
         self.status = status
+
+
+class AlertError(LevqorError):
+    """Base of what goes wrong when somebody is to be told. Its text is fit for the owner: no token, no password."""
+
+
+class ChannelPassingError(AlertError):
+    """A channel does not take a message now, but may later: busy, restarting, not reachable.
+
+    Args:
+        why: what the other side said.
+        retry_after: seconds that it told us to wait; `None`: it told nothing.
+    """
+
+    def __init__(self, why: str, retry_after: float | None = None) -> None:
+        super().__init__(why)
+        self.retry_after = retry_after
+
+
+class ChannelDownError(AlertError):
+    """A channel takes nothing until somebody acts: a wrong token or password, a chat that has thrown the bot out."""
+
+
+class MessageRefusedError(AlertError):
+    """A channel works, but does not take this one message in any form."""

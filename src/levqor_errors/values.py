@@ -62,7 +62,7 @@ def read_days(key: str, text: str) -> int | None:
     """
     if text.strip().lower() in _OFF:
         return None
-    if not re.fullmatch(r"\d{1,5}", text.strip(), re.ASCII):
+    if not re.fullmatch(r"[1-9]\d{0,4}", text.strip(), re.ASCII):
         raise ConfigError(key, "must be a whole number of days, or off")
     return int(text)
 
@@ -141,6 +141,102 @@ def read_key(key: str, value: object) -> str:
     if not _KEY.fullmatch(text):
         raise ConfigError(key, f"must have {_KEY_FORM}, as the collector's INGEST_KEYS do")
     return text
+
+
+def read_whole(key: str, text: str, *, least: int, most: int) -> int:
+    """A whole number.
+
+    Raises:
+        ConfigError: when it is none, or out of bounds.
+    """
+    if not re.fullmatch(r"\d{1,9}", text.strip(), re.ASCII) or not least <= int(text) <= most:
+        raise ConfigError(key, f"must be a whole number from {least} to {most}")
+    return int(text)
+
+
+def read_port(key: str, text: str) -> int:
+    """A port of TCP.
+
+    Raises:
+        ConfigError: when it is none.
+    """
+    return read_whole(key, text, least=1, most=65_535)
+
+
+def read_choice(key: str, text: str, allowed: tuple[str, ...]) -> str:
+    """One of some words, in any case.
+
+    Raises:
+        ConfigError: when it is none of them.
+    """
+    if (word := text.strip().lower()) not in allowed:
+        raise ConfigError(key, f"must be one of {', '.join(allowed)}")
+    return word
+
+
+def read_time(key: str, text: str) -> int | None:
+    """A time of day as minutes after midnight, from `09:00` or `9`; `None` for `off`.
+
+    Raises:
+        ConfigError: when it is neither.
+    """
+    if text.strip().lower() in _OFF - {"0"}:
+        return None
+    found = re.fullmatch(r"(\d{1,2})(?::(\d\d))?", text.strip(), re.ASCII)
+    if found is None or int(found[1]) > 23 or int(found[2] or 0) > 59:
+        raise ConfigError(key, "must be a time of day such as 09:00, or off")
+    return int(found[1]) * 60 + int(found[2] or 0)
+
+
+def read_zone(key: str, text: str) -> str:
+    """A time zone by its name in the IANA database, such as `Europe/Berlin`.
+
+    Raises:
+        ConfigError: when this machine does not know it.
+    """
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(text.strip()).key
+    except (KeyError, ValueError, OSError) as error:
+        raise ConfigError(key, "must be a time zone such as UTC or Europe/Berlin") from error
+
+
+def read_chat(key: str, text: str) -> tuple[str, int | None]:
+    """A Telegram chat and its topic, from `5932848683`, `-100123`, `@name`, or `-100123/45` with the topic behind.
+
+    Raises:
+        ConfigError: when it is none.
+    """
+    found = re.fullmatch(r"(-?\d{1,20}|@\w{4,64})(?:/(\d{1,12}))?", text.strip(), re.ASCII)
+    if found is None:
+        raise ConfigError(key, "must be a chat's number or @name, with /TOPIC behind it for one of its topics")
+    return found[1], int(found[2]) if found[2] else None
+
+
+def read_token(key: str, text: str) -> str | None:
+    """A Telegram bot's token; `None` where there is none.
+
+    Raises:
+        ConfigError: when no bot can have it. It becomes a part of an address, so it must not have a `/` in it.
+    """
+    if not text.strip():
+        return None
+    if not re.fullmatch(r"\d{1,20}:[\w-]{1,100}", text.strip(), re.ASCII):
+        raise ConfigError(key, "must be a token such as BotFather gives, of the form 123456:letters")
+    return text.strip()
+
+
+def read_emails(key: str, text: str) -> str:
+    """Addresses of mail, with commas between. They go into a header.
+
+    Raises:
+        ConfigError: when one is none.
+    """
+    addresses = _parts(text)
+    if not addresses or not all(re.fullmatch(r"[^\s@<>\",;:]{1,64}@[^\s@<>\",;:]{1,255}", one) for one in addresses):
+        raise ConfigError(key, "must be an address such as ops@example.com, or several with commas between")
+    return ", ".join(addresses)
 
 
 def _parts(text: str) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ import psycopg
 import pytest
 
 import levqor_errors
+import support
 from host_support import Exchange, FakeCollector
 from levqor_errors.config import secret_file
 from levqor_errors.ids import uuid7
@@ -48,6 +49,17 @@ def test_log_reads_standard_input(collector_url: str, database: Database, tmp_pa
     assert rows(database, "SELECT message FROM error_events") == [("line 1\nline 2",)]
 
 
+def impatient(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """`levqor-errors …` that waits one second where it would wait five, for what will not come."""
+    script = (
+        "import importlib; importlib.import_module('levqor_errors.cli.log').FLUSH_SECONDS = 1.0; "
+        "from levqor_errors.__main__ import main; main()"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(support, "COMMAND", [sys.executable, "-c", script])
+        return run_command(*arguments, **environ)
+
+
 def test_log_without_a_collector_keeps_the_event_for_the_next_one(
     start_collector: Callable[..., CollectorProcess], database: Database, tmp_path: Path
 ) -> None:
@@ -55,7 +67,7 @@ def test_log_without_a_collector_keeps_the_event_for_the_next_one(
     collector = start_collector()
     collector.terminate()
     environ = {"LEVQOR_ERRORS_URL": collector.url, "LEVQOR_ERRORS_SPOOL_DIR": str(tmp_path / "spool")}
-    kept = run_command("log", "kept", **environ)
+    kept = impatient("log", "kept", **environ)
     assert kept.returncode == 3
     assert "is kept in" in kept.stderr
     start_collector(port=collector.port)
@@ -76,7 +88,7 @@ def test_log_sends_the_services_key_and_says_if_it_is_not_taken(tmp_path: Path) 
 
     with FakeCollector(behave) as collector:
         environ = {"LEVQOR_ERRORS_URL": collector.url, "LEVQOR_ERRORS_SPOOL_DIR": str(tmp_path / "spool")}
-        refused = run_command("log", "kept", **environ)
+        refused = impatient("log", "kept", **environ)
         assert refused.returncode == 4
         assert set(keys) == {None}
         assert "set LEVQOR_ERRORS_KEY" in refused.stderr
@@ -136,26 +148,26 @@ def tail(**environ: str) -> Iterator[Callable[[], dict[str, Any]]]:
 def test_tail_shows_what_another_collector_commits_late_under_a_lower_id(
     start_collector: Callable[..., CollectorProcess], postgres: PostgresServer
 ) -> None:
-    at = postgres.create_with_tables()
-    one, other = (start_collector(at) for _ in range(2))
-    body = {"message": "late", "event_id": uuid7()}
-    with psycopg.connect(at.address) as blocker, ThreadPoolExecutor(1) as pool:
-        assert httpx.post(f"{other.url}/api/errors/log", json={"message": "first"}).status_code == 201
-        with tail(LEVQOR_ERRORS_URL=other.url, INTERNAL_SECRET=SECRET) as shown:
-            assert shown()["message"] == "first"
-            # The commit of the same event waits to see what becomes of this one.
-            blocker.execute("INSERT INTO event_keys VALUES (%s, 0)", [body["event_id"]])
-            late = pool.submit(httpx.post, f"{one.url}/api/errors/log", json=body, timeout=60)
-            wait_until(lambda: rows(at, "SELECT 1 FROM pg_locks WHERE NOT granted"))
-            assert httpx.post(f"{other.url}/api/errors/log", json={"message": "fast"}).status_code == 201
-            fast = shown()
-            assert fast["message"] == "fast"
-            blocker.rollback()
-            assert late.result(60).status_code == 201
-            assert httpx.post(f"{other.url}/api/errors/log", json={"message": "last"}).status_code == 201
-            found = [shown(), shown()]
-    assert [event["message"] for event in found] == ["late", "last"]
-    assert found[0]["id"] < fast["id"] < found[1]["id"]
+    with postgres.lent() as at:
+        one, other = (start_collector(at) for _ in range(2))
+        body = {"message": "late", "event_id": uuid7()}
+        with psycopg.connect(at.address) as blocker, ThreadPoolExecutor(1) as pool:
+            assert httpx.post(f"{other.url}/api/errors/log", json={"message": "first"}).status_code == 201
+            with tail(LEVQOR_ERRORS_URL=other.url, INTERNAL_SECRET=SECRET) as shown:
+                assert shown()["message"] == "first"
+                # The commit of the same event waits to see what becomes of this one.
+                blocker.execute("INSERT INTO event_keys VALUES (%s, 0)", [body["event_id"]])
+                late = pool.submit(httpx.post, f"{one.url}/api/errors/log", json=body, timeout=60)
+                wait_until(lambda: rows(at, "SELECT 1 FROM pg_locks WHERE NOT granted"))
+                assert httpx.post(f"{other.url}/api/errors/log", json={"message": "fast"}).status_code == 201
+                fast = shown()
+                assert fast["message"] == "fast"
+                blocker.rollback()
+                assert late.result(60).status_code == 201
+                assert httpx.post(f"{other.url}/api/errors/log", json={"message": "last"}).status_code == 201
+                found = [shown(), shown()]
+        assert [event["message"] for event in found] == ["late", "last"]
+        assert found[0]["id"] < fast["id"] < found[1]["id"]
 
 
 def test_tail_shows_each_event_once_through_a_restart(

@@ -206,7 +206,7 @@ def test_a_database_that_does_not_answer_is_waited_for_once(
         assert status == 503
         assert body["why"] == "the database takes too long to answer"
         assert body["database"] is None
-        assert body["alerts"] == {"last_tick": None, "unsent": None}
+        assert body["alerts"] == {"last_tick": None, "unsent": None, "channels": None}
     assert gate.calls == 1
     assert "levqor_errors_database_up 0.0" in live.client.get("/metrics").text
     gate.opened.set()
@@ -244,7 +244,8 @@ def test_what_the_database_warns_of_is_passed_on(live: Served, monkeypatch: pyte
     known: Callable[[], dict[str, Any]] = lambda: facts  # noqa: E731
     monkeypatch.setattr(live.collector.storage, "health", known)
     status, body = live.health()
-    assert (status, body["warnings"], body["alerts"]["unsent"], body["free_bytes"]) == (200, ["Look."], 2, 7)
+    alone = "Alerts wait to be sent, and no channel is set up (docs/alerts.md)."
+    assert (status, body["warnings"], body["alerts"]["unsent"], body["free_bytes"]) == (200, ["Look.", alone], 2, 7)
     facts["damaged"] = True
     wait_until(lambda: live.health()[0] == 503)
     assert live.health()[1]["why"] == "the database is damaged; restore a backup"

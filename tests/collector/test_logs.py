@@ -15,8 +15,7 @@ import pytest
 
 from levqor_errors import limits
 from levqor_errors.collector import logs
-from levqor_errors.collector.logs import LogFormatter, hide
-from levqor_errors.collector.server import _LOGGING
+from levqor_errors.collector.logs import LOGGING, LogFormatter, hide
 from support import CollectorProcess, Database, execute, wait_until
 
 #: 2026-11-24T03:00:00.250Z
@@ -207,7 +206,7 @@ def test_the_server_s_own_log_takes_this_form(capsys: pytest.CaptureFixture[str]
     loggers = [root, *(logging.getLogger(name) for name in names)]
     before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
     try:
-        logging.config.dictConfig(_LOGGING)
+        logging.config.dictConfig(LOGGING)
         # Somebody looks for a fault and opens everything.
         root.setLevel(logging.DEBUG)
         logging.getLogger("levqor_errors.collector").info("ours", extra={"count": 1})

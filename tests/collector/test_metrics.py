@@ -143,7 +143,7 @@ def test_connections_and_facts_are_there_where_somebody_knows_them(
     facts = {"database": "x", "wal_bytes": 1, "database_bytes": 2, "free_bytes": 3, "alerts_unsent": 4}
     monkeypatch.setattr(storage, "health", lambda: facts)
     connections = SimpleNamespace(open=5, waiting=2, cut={"head": 1, "body": 0})
-    endpoint = Metrics(FactsReader(storage), Writer(storage), Refusals(), connections)
+    endpoint = Metrics(FactsReader(storage.health), Writer(storage), Refusals(), connections)
     answer = asyncio.run(endpoint.get(Request({"type": "http"})))
     storage.close()
     families = parsed(bytes(answer.body).decode())

@@ -169,6 +169,7 @@ def _wrong_requests(document: dict[str, Any]) -> None:
 
 
 @needs_schemathesis
+@pytest.mark.sqlite  # About the test above.
 @pytest.mark.parametrize(
     ("change", "found"),
     [

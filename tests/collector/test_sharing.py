@@ -39,9 +39,10 @@ pytestmark = pytest.mark.sqlite  # The fixtures below bring a database of their 
 
 
 @pytest.fixture
-def at(postgres: PostgresServer) -> PostgresDatabase:
+def at(postgres: PostgresServer) -> Iterator[PostgresDatabase]:
     """The test's own database."""
-    return postgres.create_with_tables()
+    with postgres.lent() as database:
+        yield database
 
 
 class Together:

@@ -1,4 +1,4 @@
-"""The command line: `levqor-errors collector | log | recent | tail`. A file a command; `api.py` talks to the collector.
+"""The command line. A file a command; `api.py` talks to the collector.
 
 Exit codes: 0 done, 1 cannot do it (a setting, a file, a port), 2 wrong usage, 3 no collector answers, 4 the collector
 refuses (wrong secret or key, invalid event).
@@ -13,7 +13,7 @@ import typer
 
 from ..errors import CollectorRefusedError, CollectorUnreachableError, LevqorError
 from ..version import VERSION
-from . import collector, log, recent
+from . import alerts, collector, log, migrate_storage, recent
 
 app = typer.Typer(
     name="levqor-errors",
@@ -23,9 +23,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("collector")(collector.collector)
+app.add_typer(alerts.app, name="alerts")
 app.command("log")(log.log)
 app.command("recent")(recent.recent)
 app.command("tail")(recent.tail)
+app.command("migrate-storage")(migrate_storage.migrate_storage)
 
 
 def _print_version(wanted: bool) -> None:

@@ -29,15 +29,19 @@ class Api:
             base_url=self._url, timeout=TIMEOUT, headers={b"X-Internal-Secret": find_secret().encode()}
         )
 
-    def get(self, what: str, params: dict[str, Any]) -> dict[str, Any]:
-        """GET /api/errors/{what}.
+    def recent(self, params: dict[str, Any]) -> dict[str, Any]:
+        """GET /api/errors/recent; raises as `get` does."""
+        return self.get("/api/errors/recent", params)
+
+    def get(self, path: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        """GET a path that answers with an object.
 
         Raises:
             CollectorUnreachableError: nobody answers.
-            CollectorRefusedError: anything but what was asked for came back.
+            CollectorRefusedError: anything but that came back.
         """
         try:
-            response = self._client.get(f"/api/errors/{what}", params=params)
+            response = self._client.get(path, params=params)
         except httpx.HTTPError as error:
             raise CollectorUnreachableError(
                 f"no collector answers at {shown_url(self._url)}; start one with `levqor-errors collector`, "

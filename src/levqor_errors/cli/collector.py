@@ -10,7 +10,7 @@ import typer
 from ..addresses import shown
 from ..collector.app import create_app
 from ..collector.server import bind, serve
-from ..config import CollectorSettings, secret_file
+from ..config import AlertSettings, CollectorSettings, secret_file
 
 #: Shorter ones can be guessed, throttle or not.
 _SHORT_SECRET = 16
@@ -26,27 +26,36 @@ def collector(
             show_default=False,
         ),
     ] = None,
+    alerts: Annotated[
+        bool, typer.Option("--alerts/--no-alerts", help="Also send alerts; else `levqor-errors alerts` does.")
+    ] = True,
 ) -> None:
     """Run the collector: it takes events, keeps them, and shows them."""
     settings = CollectorSettings.from_env()
+    alert_settings = AlertSettings.from_env() if alerts else AlertSettings()
     if database is not None:
         settings = settings._replace(database=database)
     listener = bind(host, port)
     try:
-        app = create_app(settings)
+        app = create_app(settings, alert_settings)
     except BaseException:
         listener.close()
         raise
     bound_host, bound_port = listener.getsockname()[:2]
     address = f"http://{_for_people(bound_host)}:{bound_port}"
+    app.state.collector.alerting.address = address
     typer.echo(f"Collector   {address}")
     typer.echo(f"Database    {shown(settings.database)} ({app.state.collector.storage.health()['database']})")
     typer.echo(f"Sign in     {address}/login?token={app.state.collector.auth.new_link_token()}")
     typer.echo("            This link works once. Later: the secret, at /login.")
+    channels = [f"{one.name} ({one.target})" for one in app.state.collector.alerting.channels]
+    typer.echo(f"Alerts      {', '.join(channels) or 'by no channel; see docs/alerts.md'}")
     if settings.internal_secret is None:
         typer.echo(f"Secret      kept in {secret_file(settings.database)}; set INTERNAL_SECRET to choose your own")
     elif len(settings.internal_secret) < _SHORT_SECRET:
         _warn(f"INTERNAL_SECRET is shorter than {_SHORT_SECRET} characters; a longer one cannot be guessed.")
+    for variable, recipient in alert_settings.defaults.items():
+        _warn(f"Alerts go to {recipient}, the default of {variable}; set it to your own.")
     if not _is_loopback(bound_host):
         _warn(
             f"Listening on {bound_host}: everybody who reaches this machine can send events and try the secret. "

@@ -19,6 +19,7 @@ from .api import URL_HELP, Api
 from .terminal import clock, severity_text
 
 POLL_SECONDS = 1.0
+NEWS = "/api/errors/news"
 
 Severity = Annotated[str | None, typer.Option(help="One, or several with commas between.")]
 Source = Annotated[str | None, typer.Option(help="backend or frontend.")]
@@ -52,7 +53,7 @@ def recent(
         limit=limit, severity=severity, source=source, service=service, environment=environment, release=release,
         q=q, since=since, until=until, before=before,
     )  # fmt: skip
-    errors = api.get("recent", params)["errors"]
+    errors = api.recent(params)["errors"]
     console = Console(highlight=False)
     if as_json:
         for event in errors:
@@ -92,8 +93,8 @@ def tail(
     params = _params(severity=severity, source=source, service=service, environment=environment, release=release, q=q)
     console = Console(highlight=False)
     # Before the first are read, so that none is between them and the news; what is in both is shown once.
-    cursor = api.get("news", {})["cursor"] if follow else None
-    first = api.get("recent", {**params, "limit": max(lines, 1)})["errors"][:lines]
+    cursor = api.get(NEWS, {})["cursor"] if follow else None
+    first = api.recent({**params, "limit": max(lines, 1)})["errors"][:lines]
     _print(console, list(reversed(first)), as_json)
     shown = {event["id"] for event in first}
     while follow:
@@ -110,7 +111,7 @@ def _news(api: Api, params: dict[str, Any], cursor: str | None) -> Iterator[dict
     more = True
     while more:
         try:
-            news = api.get("news", {**params, "after": cursor})
+            news = api.get(NEWS, {**params, "after": cursor})
         except CollectorUnreachableError:
             # A collector that restarts is no reason to stop watching.
             return

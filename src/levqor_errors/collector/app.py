@@ -6,6 +6,7 @@ that somebody adds in the wrong place is closed, not open.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -20,9 +21,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from ..addresses import is_address
-from ..config import CollectorSettings
+from ..config import AlertSettings, CollectorSettings
 from ..errors import LevqorError
 from ..storage import Storage, open_storage
+from ..storage.base import CANARY_SERVICE
+from .alerting import Alerting
 from .answers import JsonResponse, error_response
 from .auth import Auth, OwnerOnly
 from .connections import Connections
@@ -52,13 +55,15 @@ INGEST_PATH: Final = "/api/errors/log"
 class Collector:
     """The parts of a running collector that outlive a request; `app.state.collector` of an app of `create_app`."""
 
-    def __init__(self, storage: Storage, secret: str, settings: CollectorSettings) -> None:
+    def __init__(self, storage: Storage, secret: str, settings: CollectorSettings, alerts: AlertSettings) -> None:
         self.storage = storage
+        self.alerting = Alerting(storage, alerts)
         self.refusals = Refusals()
         self.writer = Writer(storage)
+        self.writer.on_critical = self.alerting.wake
         self.auth = Auth(secret, storage)
-        self.facts = FactsReader(storage)
-        self.health = Health(self.facts, self.writer)
+        self.facts = FactsReader(self._tell)
+        self.health = Health(self.facts, self.writer, self.alerting)
         self.janitor = Janitor(
             storage,
             self.refusals,
@@ -75,13 +80,22 @@ class Collector:
             limiter = Limiter(settings.rate_limit, named.union(storage.services()), ledger)
             if ledger is not None and storage.exchange is not None:
                 self.sharing = Sharing(ledger, storage.exchange)
-        self.ingest = Ingest(
-            self.writer, self.refusals, limiter, Keys(settings.ingest_keys), Cors(settings.allowed_origins)
-        )
+        keys = dict(settings.ingest_keys)
+        #: With which the alerts' canary comes in, where a key is asked for.
+        self.canary_key = secrets.token_urlsafe() if keys else None
+        if self.canary_key is not None:
+            keys[self.canary_key] = CANARY_SERVICE
+        self.ingest = Ingest(self.writer, self.refusals, limiter, Keys(keys), Cors(settings.allowed_origins))
+
+    def _tell(self) -> dict[str, Any]:
+        health = self.storage.health()
+        # Of a damaged database nothing more can be asked.
+        return health if health.get("damaged") else {**health, **self.alerting.facts()}
 
     def close(self) -> None:
         """Take no more, and close the database. What is not committed by then is not answered with a 2xx either."""
         self.writer.close()
+        self.alerting.close()
         self.janitor.close()
         if self.sharing is not None:
             self.sharing.close()
@@ -114,7 +128,7 @@ class CollectorApp(Starlette):
         await super().__call__(scope, receive, send)
 
 
-def create_app(settings: CollectorSettings | None = None) -> Starlette:
+def create_app(settings: CollectorSettings | None = None, alerts: AlertSettings | None = None) -> Starlette:
     """The collector as an ASGI application, ready at once: to be served, or mounted in an application of yours.
 
     Starlette runs no lifespan of a mounted application; call `app.state.collector.close()` at the end of your own. If
@@ -122,24 +136,29 @@ def create_app(settings: CollectorSettings | None = None) -> Starlette:
 
     Args:
         settings: by default those of the environment.
+        alerts: by default those of the environment, too, if the others are; else nobody is told.
 
     Raises:
         ConfigError: for a setting that cannot be used.
         StorageUnusableError: for a database that cannot be used.
     """
+    if alerts is None:
+        alerts = AlertSettings.from_env() if settings is None else AlertSettings()
     settings = settings or CollectorSettings.from_env()
+    # Before anything can be logged of them.
+    hide(*alerts.secrets)
     storage = open_storage(
         settings.database, max_bytes=settings.max_database_bytes, min_free_bytes=settings.min_free_bytes
     )
     try:
         secret = owner_secret(settings)
+        collector = Collector(storage, secret, settings, alerts)
     except BaseException:
         storage.close()
         raise
     hide(secret, *settings.ingest_keys)
     if is_address(settings.database):
         hide(settings.database)
-    collector = Collector(storage, secret, settings)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -160,6 +179,7 @@ def create_app(settings: CollectorSettings | None = None) -> Starlette:
     # A redirect to a path with or without a slash would be built from the Host header, which anyone may forge.
     app.router.redirect_slashes = False
     app.state.collector = collector
+    collector.alerting.start(app, INGEST_PATH, collector.canary_key)
     return app
 
 
@@ -185,6 +205,7 @@ def _owner(collector: Collector) -> list[BaseRoute]:
         Route("/api/errors/news", queries.news),
         Route("/api/errors/stats", queries.stats),
         Route("/api/errors/{id}", queries.get),
+        Route("/api/errors/{id}/alerts", queries.alerts),
         Route("/", dashboard.home),
         Route("/owner/errors", dashboard.errors),
         Route("/owner/errors/{id}", dashboard.error),

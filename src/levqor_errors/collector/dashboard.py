@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from ..alerts.explain import explain
 from ..errors import RequestRefusedError, StorageUnavailableError
 from ..event import Source
 from ..severity import Severity
@@ -53,7 +54,7 @@ class Dashboard:
             return _problem(request, error)
         older = f"?{urlencode({**carried, 'before': found.next})}" if found.next else None
         newest = f"?{urlencode(carried)}" if before is not None else None
-        health = await self._health.report()
+        health = await self._health.report(owner=True)
         # The sentences of one are written to follow a colon.
         wrong = [f"{health['why'][:1].upper()}{health['why'][1:]}."] if health["why"] else []
         return page(
@@ -68,10 +69,11 @@ class Dashboard:
             event = await run_in_threadpool(self._storage.get, read_id(request))
             if event is None:
                 raise RequestRefusedError(404, "There is no event with this id; it may have been removed.")
+            told = await run_in_threadpool(explain, self._storage, event)
         except (RequestRefusedError, StorageUnavailableError) as error:
             return _problem(request, error)
         context = orjson.dumps(event["context"], option=orjson.OPT_INDENT_2).decode() if event["context"] else None
-        return page(request, "error.html", event=event, context=context)
+        return page(request, "error.html", event=event, context=context, told=told)
 
 
 def _problem(request: Request, error: RequestRefusedError | StorageUnavailableError) -> Response:

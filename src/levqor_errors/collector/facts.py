@@ -10,12 +10,11 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final, NamedTuple
 
 from ..errors import StorageUnavailableError
-from ..storage import Storage
 
 logger = logging.getLogger("levqor_errors.collector")
 
@@ -26,7 +25,7 @@ PATIENCE_SECONDS: Final = 2.0
 
 
 class Facts(NamedTuple):
-    """`Storage.health()`, or why there is none."""
+    """`Storage.health()` with what is known of the alerts, or why there is none."""
 
     known: Mapping[str, Any] | None
     #: Fit for anyone; `None` with facts.
@@ -40,18 +39,22 @@ class _Question(NamedTuple):
 
 
 class FactsReader:
-    """Asks the storage, and keeps what it said.
+    """Asks the database, and keeps what it said.
 
     Args:
-        storage: what to ask.
+        ask: tells all that is known, by name.
         keep_seconds: for how long an answer is good.
         patience_seconds: how long to wait for one.
     """
 
     def __init__(
-        self, storage: Storage, *, keep_seconds: float = KEEP_SECONDS, patience_seconds: float = PATIENCE_SECONDS
+        self,
+        ask: Callable[[], Mapping[str, Any]],
+        *,
+        keep_seconds: float = KEEP_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
-        self._storage = storage
+        self._tell = ask
         self._keep = keep_seconds
         self._patience = patience_seconds
         self._question: _Question | None = None
@@ -79,7 +82,7 @@ class FactsReader:
 
     def _run(self, answer: Future[Facts]) -> None:
         try:
-            facts = Facts(self._storage.health(), None)
+            facts = Facts(self._tell(), None)
             self._told = False
         except StorageUnavailableError as error:
             facts = Facts(None, str(error))

@@ -8,6 +8,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .alerting import Alerting
 from .answers import JsonResponse
 from .facts import FactsReader
 from .writer import Writer
@@ -27,24 +28,27 @@ class Health:
     Args:
         facts: what the database tells of itself.
         writer: asked whether it writes, and how much waits.
+        alerting: what it says of its channels.
     """
 
-    def __init__(self, facts: FactsReader, writer: Writer) -> None:
+    def __init__(self, facts: FactsReader, writer: Writer, alerting: Alerting) -> None:
         self._facts = facts
         self._writer = writer
+        self._alerting = alerting
 
     async def get(self, request: Request) -> Response:
         """GET /healthz: 200 when an event can be taken and read, else 503 with a plain `why`."""
         report = await self.report()
         return JsonResponse(report, 200) if report["ok"] else JsonResponse(report, 503, {"Retry-After": "5"})
 
-    async def report(self) -> dict[str, Any]:
-        """How the collector does; docs/operating.md has a row for each entry."""
+    async def report(self, *, owner: bool = False) -> dict[str, Any]:
+        """How the collector does; docs/operating.md has a row for each entry. The owner is told what channels said."""
         facts = await self._facts.read()
         known = facts.known or {}
+        channels = known.get("channels")
         outage = self._writer.outage
         lag = self._writer.lag
-        warnings = list(known.get("warnings", ()))
+        warnings = [*known.get("warnings", ()), *self._alerting.warnings(known, why=owner)]
         why = "the database is damaged; restore a backup" if known.get("damaged") else facts.why
         if outage is not None:
             if time.monotonic() - outage.last < FAILURE_SECONDS:
@@ -60,7 +64,10 @@ class Health:
             "lag_seconds": round(lag, 3),
             "failing_since": None if outage is None else outage.since,
             **{name: known.get(name) for name in _DATABASE},
-            # There is no runner yet whose tick it could be.
-            "alerts": {"last_tick": None, "unsent": known.get("alerts_unsent")},
+            "alerts": {
+                "last_tick": known.get("alerts_tick"),
+                "unsent": known.get("alerts_unsent"),
+                "channels": None if channels is None else {name: one.state for name, one in channels.items()},
+            },
             "warnings": warnings,
         }

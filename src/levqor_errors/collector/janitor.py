@@ -140,6 +140,8 @@ class Janitor:
         finally:
             if deleted:
                 logger.info("deleted %s events older than %s days", f"{deleted:,}", self._retention_days)
+        with self._storage.alerts() as store:
+            store.outbox.forget(before)
         self._next_prune = time.monotonic() + PRUNE_SECONDS
 
     def _thin(self) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import re
 from datetime import datetime, timezone
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
 from .. import instants, limits
@@ -127,3 +127,22 @@ def _text(value: object) -> str:
 def _cut(text: str, most: int) -> str:
     # Text that needs no cut is left as it is: what cannot be stored can be shown, escaped.
     return text if len(text) <= most else clean_text(text, most)
+
+
+#: For `logging.config.dictConfig`: every process of ours logs like this.
+LOGGING: Final[dict[str, Any]] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"logfmt": {"()": LogFormatter}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "logfmt"}},
+    # Whatever else has something to say (asyncio of a task that failed) says it in the same form.
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {
+        "levqor_errors": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        # At INFO uvicorn tells of its own start and stop, which the command line does better.
+        "uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        # At INFO it logs full URLs; a Telegram bot's token is part of its URL.
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+    },
+}

@@ -249,6 +249,21 @@ DOCUMENT: Final[dict[str, Any]] = {
                 },
             }
         },
+        "/api/errors/{id}/alerts": {
+            "get": {
+                "operationId": "alerts",
+                "summary": "Why the owner was told of an event, or not",
+                "security": _OWNER,
+                "parameters": [
+                    {"name": "id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
+                ],
+                "responses": {
+                    **_GUARDED,
+                    "200": _answer("The answer, and what happened.", ref("Explanation")),
+                    "404": _response("NotFound"),
+                },
+            }
+        },
         "/api/openapi.json": {
             "get": {
                 "operationId": "openapi",

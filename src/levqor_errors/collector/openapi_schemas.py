@@ -141,7 +141,8 @@ _STATS: Final = _object(
     series={"type": "array", "items": _object(start=TIME, **dict.fromkeys(SEVERITIES, COUNT))},
     refused={
         "type": "object",
-        "description": "What was not taken in the hours that the range touches, of all senders, by the reason.",
+        "description": "What was not taken in the hours that the range touches, of all senders, by the reason; it is "
+        "written down every two seconds, and /metrics has it at once.",
         "propertyNames": {"enum": [reason.value for reason in Reason]},
         "additionalProperties": _object(requests=COUNT, events=COUNT),
     },
@@ -165,6 +166,11 @@ _HEALTH: Final = _object(
     alerts=_object(
         last_tick={**nullable(TIME), "description": "When alerts were last looked after."},
         unsent={**nullable(COUNT), "description": "Alerts that are owed and not sent yet."},
+        channels={
+            "type": ["object", "null"],
+            "additionalProperties": {"enum": ["ok", "failing", "down"]},
+            "description": "How each channel is that was ever tried.",
+        },
     ),
     warnings={"type": "array", "items": {"type": "string"}, "description": "What needs somebody's attention."},
 )
@@ -185,6 +191,19 @@ SCHEMAS: Final = {
         "properties": {"ok": {"const": False}, "error": {"type": "string"}},
     },
     "Logged": _object(ok={"const": True}, id=_ID, event_id={"type": "string", "format": "uuid"}),
+    "Explanation": _object(
+        ok={"const": True},
+        answer={"type": "string", "description": "Why the owner was told of it, or not."},
+        ledger={
+            "type": "array",
+            "items": _object(
+                at=TIME,
+                channel=nullable({"type": "string"}),
+                what={"type": "string"},
+                detail=nullable({"type": "string"}),
+            ),
+        },
+    ),
     "LoggedMany": _object(
         ok={"const": True},
         accepted=COUNT,

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import instants, limits
+from ..alerts.explain import explain
 from ..clean import clean_text
 from ..errors import RequestRefusedError
 from ..event import Source
@@ -74,6 +75,14 @@ class Queries:
         if event is None:
             raise RequestRefusedError(404, "there is no event with this id")
         return JsonResponse({"ok": True, "event": event})
+
+    async def alerts(self, request: Request) -> Response:
+        """GET /api/errors/{id}/alerts: why its owner was told of it, or not."""
+        event = await run_in_threadpool(self._storage.get, read_id(request))
+        if event is None:
+            raise RequestRefusedError(404, "there is no event with this id")
+        answer, lines = await run_in_threadpool(explain, self._storage, event)
+        return JsonResponse({"ok": True, "answer": answer, "ledger": lines})
 
     async def stats(self, request: Request) -> Response:
         """GET /api/errors/stats."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import gc
-import logging
 import logging.config
 import signal
 import socket
@@ -16,7 +15,7 @@ from starlette.applications import Starlette
 from .. import limits
 from ..errors import ConfigError
 from .connections import Connections, Deadlines
-from .logs import LogFormatter
+from .logs import LOGGING
 from .protocol import BoundedProtocol
 
 try:
@@ -30,23 +29,6 @@ _GC_OBJECTS: Final = 20_000
 DRAIN_SECONDS: Final = 10
 #: Connections that the system may accept ahead of us.
 _BACKLOG: Final = 2_048
-
-_LOGGING: Final[dict[str, Any]] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"logfmt": {"()": LogFormatter}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "logfmt"}},
-    # Whatever else has something to say (asyncio of a task that failed) says it in the same form.
-    "root": {"handlers": ["stderr"], "level": "WARNING"},
-    "loggers": {
-        "levqor_errors": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
-        # At INFO uvicorn tells of its own start and stop, which the command line does better.
-        "uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
-        # At INFO it logs full URLs; a Telegram bot's token is part of its URL.
-        "httpx": {"level": "WARNING"},
-        "httpcore": {"level": "WARNING"},
-    },
-}
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -83,7 +65,7 @@ def serve(app: Starlette, listener: socket.socket, deadlines: Deadlines | None =
         listener: of `bind`.
         deadlines: of connections; by default those of `limits.py`.
     """
-    logging.config.dictConfig(_LOGGING)
+    logging.config.dictConfig(LOGGING)
     connections: Connections = app.state.collector.connections
     connections.deadlines = deadlines or Deadlines()
     connections.most, connections.refusals = room(_raise_files())

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Final, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
@@ -78,11 +78,15 @@ class Writer:
         storage: where to.
         most_events: how many may wait.
         most_size: how large the waiting ones may be, by the sizes given to `submit`.
+
+    Attributes:
+        on_critical: called when a critical event is committed; must return at once.
     """
 
     def __init__(
         self, storage: Storage, *, most_events: int = limits.QUEUE_EVENTS, most_size: int = limits.QUEUE_CHARS
     ) -> None:
+        self.on_critical: Callable[[], None] | None = None
         self._storage = storage
         self._most_events = most_events
         self._most_size = most_size
@@ -228,9 +232,12 @@ class Writer:
         now = time.monotonic()
         self._commits += 1
         self._commit_seconds += now - began
+        critical = self._stored[Severity.CRITICAL.value]
         for new, result in zip(events, results, strict=False):
             if isinstance(result, StoredEvent) and not result.duplicate:
                 self._stored[new.event.severity] += 1
+        if self.on_critical is not None and self._stored[Severity.CRITICAL.value] > critical:
+            self.on_critical()
         if self._outage is not None:
             seconds, refused = round(now - self._outage.first, 1), self._outage.requests
             logger.warning("writes work again", extra={"after_seconds": seconds, "requests_refused": refused})

@@ -5,6 +5,7 @@ watchers.py  who is woken when there is news
 rows.py      what is written of an event, and what a batch adds to counts
 read.py      pages, single events, statistics
 thinning.py  which events go when there is no room
+transfer.py  everything of one database into another
 sqlite/      the protocol on an SQLite file
 postgres/    the protocol on a PostgreSQL database
 """

@@ -7,13 +7,21 @@ writer's thread (`write`), the janitor's (the upkeep) or a worker thread (the re
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from ..errors import EventUnstorableError
 from ..event import ErrorEvent
 from ..grouping import Group
 from .watchers import Watch
+
+if TYPE_CHECKING:
+    from .alerts.store import AlertStore
+
+
+#: Whose events are owed whatever their severity: the alerts' own, by which they try all of the way once a day.
+CANARY_SERVICE: Final = "levqor-errors-canary"
 
 
 class NewEvent(NamedTuple):
@@ -212,8 +220,30 @@ class Storage(Protocol):
         """
         ...
 
-    def undelivered(self) -> int:
-        """How many alerts are still to be sent."""
+    def digest(self, since: str, until: str, missed: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+        """What happened in a range of `received_at`, for the day's summary. May take long; nobody waits for it.
+
+        Numbers of events are named `now`, `before` (the 24 hours before the range) and `week` (its seven days before).
+
+        Args:
+            since: the first instant.
+            until: the end, which is not in it.
+            missed: ranges of which only the totals are wanted.
+
+        Returns:
+            `severities`, `services` (the loudest; `services_count` of all), `hours` (for a chart), issues as `issues`,
+            `new`, `regressed`, `resolved` and `quiet` (each with `count`, and `top` some of them), what was `refused`
+            in the hours that the range touches, `undelivered` alerts, `canary` and `channels` as they were remembered,
+            totals of `missed`, and `known_since`, the first hour that was ever counted.
+        """
+        ...
+
+    def alerts(self) -> AbstractContextManager[AlertStore]:
+        """What the alerts keep, inside a transaction; durable when the context ends."""
+        ...
+
+    def alert_reader(self) -> AbstractContextManager[AlertStore]:
+        """The same, only for reading. Whoever writes with it meets an error."""
         ...
 
     def add_session(self, token_hash: str, *, created_at: str, expires_at: str) -> None:

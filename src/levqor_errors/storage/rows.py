@@ -6,14 +6,14 @@ Comes after `base.py`; used by each database's `write.py`. Imports little, for t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 import orjson
 
 from .. import instants
 from ..severity import Severity
-from .base import NewEvent
+from .base import CANARY_SERVICE, NewEvent
 
 
 class Row(NamedTuple):
@@ -88,11 +88,20 @@ def hourly_of_issues(fresh: Iterable[Fresh]) -> list[tuple[int, str, str, str, s
     return [(*key, *value) for key, value in counts.items()]
 
 
-def owed(fresh: Iterable[Fresh]) -> list[tuple[int, int, int, str]]:
-    """An entry for each issue with critical events: its first of them, how many, and when."""
-    owed: dict[int, tuple[int, int, int, str]] = {}
+def owed(fresh: Iterable[Fresh], resolved: Collection[int]) -> list[tuple[int, int, int, str, str, int]]:
+    """An entry for each issue that its owner is to be told of, for `alert_outbox`: the first of the events that are the
+    reason, how many they are, when, how bad, and whether the issue was resolved.
+
+    Args:
+        fresh: the events.
+        resolved: issues that were resolved, and are not any more since they have an event in this batch.
+    """
+    owed: dict[int, tuple[int, int, int, str, str, int]] = {}
     for id_, row, issue_id in fresh:
-        if row.severity == Severity.CRITICAL.value:
-            first, count, at = owed.get(issue_id, (0, id_, 0, row.received_at))[1:]
-            owed[issue_id] = (issue_id, first, count + 1, at)
+        critical = row.severity == Severity.CRITICAL.value
+        if critical or issue_id in resolved or row.service == CANARY_SERVICE:
+            regressed = int(issue_id in resolved)
+            _, first, count, at, worst, _ = owed.get(issue_id, (0, id_, 0, row.received_at, row.severity, 0))
+            worst = row.severity if critical else worst
+            owed[issue_id] = (issue_id, first, count + 1, at, worst, regressed)
     return list(owed.values())

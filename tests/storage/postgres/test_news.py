@@ -24,14 +24,10 @@ CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '
 
 
 @pytest.fixture
-def server(postgres: PostgresServer) -> PostgresServer:
-    return postgres
-
-
-@pytest.fixture
-def at(server: PostgresServer) -> PostgresDatabase:
+def at(postgres: PostgresServer) -> Iterator[PostgresDatabase]:
     """The test's own database."""
-    return server.create_with_tables()
+    with postgres.lent() as database:
+        yield database
 
 
 @pytest.fixture

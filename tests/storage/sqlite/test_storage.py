@@ -135,9 +135,15 @@ def test_the_facts_of_health(database: Path) -> None:
     with closing(SqliteStorage(str(database))) as storage:
         store(storage, "one", 1)
         with storage._transaction() as db:
-            for sent_at in (None, "2026-11-23T13:00:00.000Z"):
+            for decided_at in (None, "2026-11-23T13:00:00.000Z"):
                 db["alert_outbox"].insert(  # type: ignore[union-attr]
-                    {"issue_id": 1, "first_event_id": 1, "count": 1, "created_at": "2026-11-23", "sent_at": sent_at}
+                    {
+                        "issue_id": 1,
+                        "first_event_id": 1,
+                        "count": 1,
+                        "created_at": "2026-11-23",
+                        "decided_at": decided_at,
+                    }
                 )
         facts = storage.health()
         assert set(facts) == {

@@ -1,6 +1,7 @@
 """PostgreSQL, for more than one collector.
 
 storage.py      the protocol's methods, health
+open.py         opening a database, or refusing it
 connections.py  connections, transactions, what errors mean
 schema.py       the tables, as steps under a lock
 partitions.py   the day tables that events lie in
@@ -10,4 +11,5 @@ search.py       what reading has to know of PostgreSQL
 news.py         what was committed after a cursor
 listen.py       when to look for it
 exchange.py     what collectors tell each other of their limits
+transfer.py     copying everything to or from another database
 """

@@ -12,3 +12,5 @@ PARTITIONS: Final = 7_350_002
 UPKEEP: Final = 7_350_003
 #: Shared by those who write events; alone for whoever deletes issues, since a writer may just have looked one up.
 ISSUES: Final = 7_350_004
+#: Held by the one that decides what is told.
+ALERTS: Final = 7_350_005

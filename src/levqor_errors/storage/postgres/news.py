@@ -76,10 +76,9 @@ def _parse(text: str) -> _Cursor | None:
     return _Cursor(below, running, dict(zip(parts[::2], parts[1::2], strict=True)))
 
 
-def prepare(connection: Connection[Any]) -> None:
-    """See that the table has only numbers of this server, and at least one: it is never empty after that."""
+def forget_foreign(connection: Connection[Any]) -> None:
+    """See that the table has only numbers of this server."""
     connection.execute(_FORGET_FOREIGN)
-    connection.execute(_BEGIN)
 
 
 def read(connection: Connection[Any], after: str | None, most: int) -> News:
@@ -92,6 +91,10 @@ def read(connection: Connection[Any], after: str | None, most: int) -> News:
     found = connection.execute(_READ, values).fetchone()
     assert found is not None
     snapshot, oldest, newest, number, fresh = found
+    if newest is None:
+        # Of a table in which nothing was ever it could not be told what is forgotten.
+        connection.execute(_BEGIN)
+        return read(connection, after, most)
     running = [int(xid) for xid in snapshot.split(":")[2].split(",") if xid]
     if cursor is None or _has_missed(cursor, oldest, newest, set(running)):
         present = _Cursor(newest + 1, [xid for xid in running if xid <= newest])

@@ -1,7 +1,7 @@
 """PostgreSQL storage: what the collector asks of it, and how it is doing. Several collectors may share one database.
 
-`connections.py` keeps the connections; what is done with them is in `write.py`, `..read`, `upkeep.py`, `news.py` and
-`exchange.py`. `listen.py` tells when there is news.
+`open.py` opens the database, `connections.py` keeps the connections; what is done with them is in `write.py`, `..read`,
+`upkeep.py`, `news.py` and `exchange.py`. `listen.py` tells when there is news.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from typing import Any, Final
 import psycopg
 
 from ... import limits
-from ...errors import EventUnstorableError, StorageUnavailableError, StorageUnusableError
+from ...errors import EventUnstorableError, StorageUnavailableError
 from .. import read
+from ..alerts import AlertDialect
+from ..alerts.digest import digest
+from ..alerts.store import AlertStore
 from ..base import Filters, NewEvent, News, Page, Size, StoredEvent, Thinned
 from ..rows import Row, Written, to_row
 from ..thinning import Thinner
 from ..watchers import Watch, Watchers
-from . import connections, news, schema, upkeep, write
+from . import connections, locks, news, upkeep, write
 from .connections import LoopConnections, Pool
 from .exchange import Exchange
 from .listen import Listener, Notifier
+from .open import open_database, version
 from .search import dialect
 
-#: Partitioned tables with our kind of indexes, and RETURN in SQL functions (14).
-_OLDEST: Final = 140_000
 #: How often a write is tried again at once when another collector's was in its way.
 _TRIES: Final = 4
-#: Starting up waits longer than a write does: another collector may be migrating this database.
-_START_LOCK_SECONDS: Final = 60.0
 
 _ADD_REFUSALS: Final = """
     INSERT INTO refusals (hour, reason, requests, events) VALUES (%s, %s, %s, %s)
@@ -58,7 +58,8 @@ class PostgresStorage:
     ) -> None:
         self._address = address
         self._max_bytes = max_bytes
-        self._version = _set_up(address)
+        with open_database(address) as connection:
+            self._version = version(connection)
         self._thinner = Thinner()
         self._known_days: set[str] = set()
         self._full = False
@@ -76,6 +77,11 @@ class PostgresStorage:
         #: For the janitor, who may count all events, and who gives way to everybody.
         self._upkeep = Pool(address, 1, statement_seconds=None, lock_seconds=connections.UPKEEP_LOCK_SECONDS)
         self.exchange = Exchange(self._facts)
+
+        #: For those who tell people: a thread a channel, and one that decides.
+        self._alerts = Pool(
+            address, connections.ALERTS, statement_seconds=read_seconds, lock_seconds=connections.LOCK_SECONDS
+        )
 
     async def write(self, batch: Sequence[NewEvent]) -> list[StoredEvent | EventUnstorableError]:
         if self._full:
@@ -137,13 +143,14 @@ class PostgresStorage:
         with self._facts.lent() as connection:
             connection.execute("SELECT 1 FROM error_events LIMIT 1").fetchone()
             size = upkeep.sizes(connection)
+            unsent = AlertStore(_alert_dialect(connection)).deliveries.unsent()
         return {
             "database": self._version,
             "wal_fix": True,
             "wal_bytes": None,
             "database_bytes": size,
             "free_bytes": None,
-            "alerts_unsent": self.undelivered(),
+            "alerts_unsent": unsent,
             "damaged": False,
             "warnings": self._warnings(),
         }
@@ -191,10 +198,20 @@ class PostgresStorage:
         with self._upkeep.lent() as connection, connection.transaction(), connection.cursor() as cursor:
             cursor.executemany(_ADD_REFUSALS, rows)
 
-    def undelivered(self) -> int:
-        with self._facts.lent() as connection:
-            row = connection.execute("SELECT count(*) FROM alert_outbox WHERE sent_at IS NULL").fetchone()
-        return int(row[0]) if row else 0
+    def digest(self, since: str, until: str, missed: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+        with self._upkeep.lent() as connection:
+            return digest(dialect(connection), since, until, missed)
+
+    @contextmanager
+    def alerts(self) -> Iterator[AlertStore]:
+        with self._alerts.lent() as connection, connection.transaction():
+            yield AlertStore(_alert_dialect(connection))
+
+    @contextmanager
+    def alert_reader(self) -> Iterator[AlertStore]:
+        with self._searches.lent() as connection, connection.transaction():
+            connection.execute("SET TRANSACTION READ ONLY")
+            yield AlertStore(_alert_dialect(connection))
 
     def add_session(self, token_hash: str, *, created_at: str, expires_at: str) -> None:
         with self._transaction() as connection:
@@ -215,7 +232,7 @@ class PostgresStorage:
     def close(self) -> None:
         if self._listener is not None:
             self._listener.close()
-        for pool in (self._searches, self._facts, self._upkeep):
+        for pool in (self._searches, self._facts, self._upkeep, self._alerts):
             pool.close()
         self._loops.close()
 
@@ -225,33 +242,9 @@ class PostgresStorage:
             yield connection
 
 
-def _set_up(address: str) -> str:
-    """Look at the server, and bring the database up to date; returns its name and version."""
-    try:
-        connection = psycopg.connect(
-            psycopg.conninfo.make_conninfo(address, **connections.options(None, _START_LOCK_SECONDS)), autocommit=True
-        )
-    except psycopg.ProgrammingError as error:
-        # Without its text, which quotes the address.
-        raise StorageUnusableError(
-            "DATABASE_URL is no address of a PostgreSQL database such as postgresql://user@host/name"
-        ) from error
-    except psycopg.OperationalError as error:
-        raise StorageUnusableError(f"DATABASE_URL: no connection to PostgreSQL: {_why(error)}") from None
-    with connection:
-        info = connection.info
-        if info.server_version < _OLDEST:
-            raise StorageUnusableError(f"PostgreSQL {info.server_version // 10_000} is too old; 14 or newer is needed")
-        if info.parameter_status("server_encoding") != "UTF8":
-            raise StorageUnusableError("the database's encoding is not UTF8; make one with ENCODING 'UTF8'")
-        try:
-            schema.migrate(connection)
-            news.prepare(connection)
-        except psycopg.Error as error:
-            raise StorageUnusableError(f"the database cannot be set up: {str(error).splitlines()[0]}") from error
-        return f"PostgreSQL {info.parameter_status('server_version')}".partition(" (")[0]
+def _alert_dialect(connection: psycopg.Connection[Any]) -> AlertDialect:
+    def run(query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        found = connection.execute(query.replace("?", "%s"), values)
+        return found.fetchall() if found.description else []
 
-
-def _why(error: psycopg.OperationalError) -> str:
-    """What the server or the system said. libpq names host, port and user in it, but no password."""
-    return " ".join(str(error).split())
+    return AlertDialect(run, "event_counts_now", "event_keys", f"SELECT pg_advisory_xact_lock({locks.ALERTS})")

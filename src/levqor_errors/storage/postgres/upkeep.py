@@ -52,7 +52,7 @@ _FORGOTTEN: Final = """
     state = 'open'
     AND NOT EXISTS (SELECT 1 FROM error_events WHERE issue_id = issues.id)
     AND NOT EXISTS (SELECT 1 FROM tallies WHERE issue_id = issues.id)
-    AND NOT EXISTS (SELECT 1 FROM alert_outbox WHERE issue_id = issues.id AND sent_at IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM alert_outbox WHERE issue_id = issues.id AND decided_at IS NULL)
 """
 _TRY_ISSUES: Final = f"SELECT pg_try_advisory_xact_lock({locks.ISSUES})"
 _DELETE_OLDEST: Final = """

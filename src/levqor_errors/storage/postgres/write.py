@@ -40,7 +40,7 @@ _FIND_ISSUES: Final = "SELECT fingerprint, id FROM issues WHERE fingerprint = AN
 _REOPEN: Final = """
     UPDATE issues SET state = 'open', regressions = regressions + 1 WHERE id IN (
         SELECT id FROM issues WHERE id = ANY(%s) AND state = 'resolved' ORDER BY id FOR UPDATE
-    )
+    ) RETURNING id
 """
 _COPY: Final = """
     COPY error_events (
@@ -60,9 +60,11 @@ _REST: Final = """
     ON CONFLICT (xid) DO UPDATE SET ids = news.ids || excluded.ids
 """
 _UPSERT_OWED: Final = """
-    INSERT INTO alert_outbox (issue_id, first_event_id, count, created_at)
-    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[])
-    ON CONFLICT (issue_id) WHERE sent_at IS NULL DO UPDATE SET count = alert_outbox.count + excluded.count
+    INSERT INTO alert_outbox (issue_id, first_event_id, count, created_at, severity, regressed)
+    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bigint[])
+    ON CONFLICT (issue_id) WHERE decided_at IS NULL DO UPDATE SET
+        count = alert_outbox.count + excluded.count, regressed = greatest(alert_outbox.regressed, excluded.regressed),
+        severity = CASE excluded.severity WHEN 'critical' THEN 'critical' ELSE alert_outbox.severity END
 """
 
 
@@ -140,7 +142,7 @@ async def _insert(connection: AsyncConnection[Any], rows: Sequence[Row], *, insi
     known = await _look_up(connection, rows, inside=inside)
     # The first of each: the same event may be twice in one batch.
     first = {row.event_id: row for row in reversed(rows) if row.event_id not in known.events}
-    issues, opened = await _open_issues(connection, list(reversed(first.values())), known)
+    issues, opened, reopened = await _open_issues(connection, list(reversed(first.values())), known)
     results: list[Written] = []
     fresh: list[Fresh] = []
     ids = iter(known.ids)
@@ -158,7 +160,7 @@ async def _insert(connection: AsyncConnection[Any], rows: Sequence[Row], *, insi
         await _copy(connection, fresh)
     async with connection.pipeline():
         if fresh:
-            await _add_rest(connection, fresh)
+            await _add_rest(connection, fresh, reopened)
         if not inside:
             await connection.execute("COMMIT")
     return results
@@ -185,8 +187,8 @@ def _object(text: str | None) -> dict[str, Any]:
 
 async def _open_issues(
     connection: AsyncConnection[Any], rows: Collection[Row], known: _Known
-) -> tuple[dict[str, int], dict[str, bool]]:
-    """The ids of all issues of these rows, by fingerprint, and which are new. Reopens those that were resolved."""
+) -> tuple[dict[str, int], dict[str, bool], set[int]]:
+    """The ids of all issues of these rows, by fingerprint; which are new; which were resolved, and are reopened now."""
     issues = {fingerprint: id_ for fingerprint, (id_, _) in known.issues.items()}
     wanted: dict[str, tuple[str, ...]] = {}
     met: set[str] = set()
@@ -207,9 +209,12 @@ async def _open_issues(
             # Another collector's, committed a moment ago.
             await _into(await connection.execute(_FIND_ISSUES, [missing]), issues)
     resolved = [id_ for key, (id_, state) in known.issues.items() if state == "resolved" and key in met]
+    reopened: set[int] = set()
     if resolved:
-        await connection.execute(_REOPEN, [resolved])
-    return issues, opened
+        # Another collector may have been first with some.
+        found = await connection.execute(_REOPEN, [resolved])
+        reopened = {id_ for (id_,) in await found.fetchall()}
+    return issues, opened, reopened
 
 
 async def _into(found: psycopg.AsyncCursor[Any], issues: dict[str, int]) -> list[tuple[str, int]]:
@@ -231,12 +236,12 @@ async def _copy(connection: AsyncConnection[Any], fresh: Iterable[Fresh]) -> Non
             await copy.write_row((id_, *row[:10], issue_id, *row[10:13]))
 
 
-async def _add_rest(connection: AsyncConnection[Any], fresh: Sequence[Fresh]) -> None:
+async def _add_rest(connection: AsyncConnection[Any], fresh: Sequence[Fresh], reopened: Collection[int]) -> None:
     keys = sorted((one.row.event_id, one.id) for one in fresh)
     tallies = hourly_of_issues(fresh)
     ids = [one.id for one in fresh]
     await connection.execute(_REST, [*_columns(keys), *_columns(tallies), ids])
-    alerts = sorted(owed(fresh))
+    alerts = sorted(owed(fresh, reopened))
     if alerts:
         await connection.execute(_UPSERT_OWED, _columns(alerts))
 

@@ -4,6 +4,7 @@ storage.py      the protocol's methods, health
 open.py         opening a file, or refusing it
 connections.py  connections, transactions, what errors mean
 schema.py       the tables, as migrations
+transfer.py     copying everything to or from another database
 process.py      the process that writes events, as the collector sees it
 child.py        that process
 write.py        a batch of events in one transaction

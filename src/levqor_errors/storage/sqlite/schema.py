@@ -173,3 +173,72 @@ _INDEXED_BY_BATCH = (
 def m003_full_text_by_batch(db: Database) -> None:
     for statement in _INDEXED_BY_BATCH:
         db.execute(statement)
+
+
+_ALERTS = (
+    # What of the outbox was decided, and why. A row is open until then, and gathers what comes of its issue meanwhile.
+    "DROP INDEX alert_outbox_unsent",
+    "ALTER TABLE alert_outbox RENAME COLUMN sent_at TO decided_at",
+    "ALTER TABLE alert_outbox ADD COLUMN severity TEXT NOT NULL DEFAULT 'critical'",
+    "ALTER TABLE alert_outbox ADD COLUMN regressed INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE alert_outbox ADD COLUMN decision TEXT",
+    "ALTER TABLE alert_outbox ADD COLUMN why TEXT",
+    "ALTER TABLE alert_outbox ADD COLUMN alert_id INTEGER",
+    "CREATE UNIQUE INDEX alert_outbox_open ON alert_outbox (issue_id) WHERE decided_at IS NULL",
+    "CREATE INDEX alert_outbox_issue ON alert_outbox (issue_id, first_event_id)",
+    # Messages. The key is what makes each once: `outbox 55`, `summary 2026-11-25`.
+    """
+    CREATE TABLE alerts (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        key TEXT NOT NULL UNIQUE,
+        kind TEXT NOT NULL,
+        severity TEXT NOT NULL,
+        service TEXT,
+        issue_id INTEGER,
+        content TEXT NOT NULL,
+        created_at TEXT NOT NULL
+    )
+    """,
+    "CREATE INDEX alerts_created_at ON alerts (created_at)",
+    "CREATE INDEX alerts_issue ON alerts (issue_id) WHERE issue_id IS NOT NULL",
+    # A message on its way by one channel: waiting, sent, refused, or replaced by another channel.
+    """
+    CREATE TABLE alert_deliveries (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        alert_id INTEGER NOT NULL REFERENCES alerts(id),
+        channel TEXT NOT NULL,
+        state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'refused', 'replaced')),
+        attempts INTEGER NOT NULL DEFAULT 0,
+        next_at TEXT NOT NULL,
+        claimed_by TEXT,
+        claimed_until TEXT,
+        ended_at TEXT,
+        reference TEXT,
+        UNIQUE (alert_id, channel)
+    )
+    """,
+    "CREATE INDEX alert_deliveries_waiting ON alert_deliveries (channel, next_at) WHERE state = 'waiting'",
+    # What happened to messages and issues, for the question why somebody was told or not.
+    """
+    CREATE TABLE alert_ledger (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at TEXT NOT NULL,
+        alert_id INTEGER,
+        issue_id INTEGER,
+        channel TEXT,
+        what TEXT NOT NULL,
+        detail TEXT NOT NULL
+    )
+    """,
+    "CREATE INDEX alert_ledger_alert ON alert_ledger (alert_id) WHERE alert_id IS NOT NULL",
+    "CREATE INDEX alert_ledger_issue ON alert_ledger (issue_id) WHERE issue_id IS NOT NULL",
+    "CREATE INDEX alert_ledger_at ON alert_ledger (at)",
+    # What alerts want to find again: how channels are, a chat that has moved, the last run of a job.
+    "CREATE TABLE alert_memory (key TEXT PRIMARY KEY, value TEXT NOT NULL, at TEXT NOT NULL) WITHOUT ROWID",
+)
+
+
+@migrations()
+def m004_alerts(db: Database) -> None:
+    for statement in _ALERTS:
+        db.execute(statement)

@@ -19,6 +19,9 @@ from sqlite_utils import Database
 from ... import limits
 from ...errors import EventUnstorableError, StorageUnavailableError
 from .. import read, rows
+from ..alerts import AlertDialect
+from ..alerts.digest import digest
+from ..alerts.store import AlertStore
 from ..base import Filters, NewEvent, News, Page, Size, StoredEvent, Thinned
 from ..thinning import Thinner
 from ..watchers import Watch, Watchers
@@ -142,7 +145,7 @@ class SqliteStorage:
         try:
             with self._facts() as db:
                 db.execute("SELECT 1 FROM error_events LIMIT 1").fetchone()
-            unsent = self.undelivered()
+                unsent = AlertStore(_alert_dialect(db)).deliveries.unsent()
         except StorageUnavailableError:
             # A damaged database is told below, with all else that can be said.
             if not self._connections.damaged:
@@ -260,9 +263,19 @@ class SqliteStorage:
         with self._connections.upkeep() as db:
             db.conn.executemany(_ADD_REFUSALS, [(hour, reason, *refused) for (hour, reason), refused in counts.items()])
 
-    def undelivered(self) -> int:
-        with self._facts() as db:
-            return int(db.execute("SELECT COUNT(*) FROM alert_outbox WHERE sent_at IS NULL").fetchone()[0])
+    def digest(self, since: str, until: str, missed: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+        with self._plans() as db:
+            return digest(dialect(db), since, until, missed)
+
+    @contextmanager
+    def alerts(self) -> Iterator[AlertStore]:
+        with self._transaction() as db:
+            yield AlertStore(_alert_dialect(db))
+
+    @contextmanager
+    def alert_reader(self) -> Iterator[AlertStore]:
+        with self._reader() as db:
+            yield AlertStore(_alert_dialect(db))
 
     def close(self) -> None:
         if self._watcher is not None:
@@ -319,6 +332,13 @@ class SqliteStorage:
 def has_wal_fix(version: tuple[int, ...]) -> bool:
     """Whether this SQLite has the fix for WAL corruption by two connections (https://sqlite.org/wal.html, 3.51.3)."""
     return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+
+
+def _alert_dialect(db: Database) -> AlertDialect:
+    # All rows at once: a statement that was not read to its end would be in the way of the commit.
+    return AlertDialect(
+        run=lambda query, values: db.execute(query, values).fetchall(), counts="event_counts", keys="error_events"
+    )
 
 
 def _page_counts(db: Database) -> tuple[int, int]:

@@ -33,7 +33,7 @@ _NOISIEST: Final = """
 _FORGOTTEN: Final = """
     state = 'open'
     AND NOT EXISTS (SELECT 1 FROM error_events WHERE issue_id = issues.id)
-    AND NOT EXISTS (SELECT 1 FROM alert_outbox WHERE issue_id = issues.id AND sent_at IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM alert_outbox WHERE issue_id = issues.id AND decided_at IS NULL)
 """
 
 

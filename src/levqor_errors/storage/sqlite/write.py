@@ -36,7 +36,7 @@ _LOOK_UP: Final = """
         (SELECT MAX(id) FROM issues),
         (SELECT json_group_object(event_id, id) FROM error_events
             WHERE event_id IN (SELECT value FROM json_each(?))),
-        (SELECT json_group_object(fingerprint, id) FROM issues
+        (SELECT json_group_object(fingerprint, iif(state = 'resolved', -id, id)) FROM issues
             WHERE fingerprint IN (SELECT value FROM json_each(?)))
 """
 
@@ -61,11 +61,14 @@ _UPSERT_COUNT: Final = """
 """
 
 _UPSERT_OWED: Final = """
-    INSERT INTO alert_outbox (issue_id, first_event_id, count, created_at) VALUES (?, ?, ?, ?)
-    ON CONFLICT (issue_id) WHERE sent_at IS NULL DO UPDATE SET count = count + excluded.count
+    INSERT INTO alert_outbox (issue_id, first_event_id, count, created_at, severity, regressed)
+    VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (issue_id) WHERE decided_at IS NULL DO UPDATE SET
+        count = count + excluded.count, regressed = MAX(regressed, excluded.regressed),
+        severity = CASE excluded.severity WHEN 'critical' THEN 'critical' ELSE severity END
 """
 
-_INDEX: Final = """
+INDEX: Final = """
     INSERT INTO error_events_fts (rowid, message, stack) SELECT id, message, stack FROM error_events WHERE id >= ?
 """
 
@@ -79,6 +82,8 @@ class _Known(NamedTuple):
     events: dict[str, int]
     #: Issue ids by fingerprint, of those that the batch has again.
     issues: dict[str, int]
+    #: Which of these issues are resolved.
+    resolved: set[int]
 
 
 def write_batch(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Written | str]:
@@ -168,10 +173,10 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Written
         if titles:
             connection.executemany(_INSERT_ISSUE, titles)
         _insert_events(connection, fresh)
-        connection.execute(_INDEX, (fresh[0].id,))
+        connection.execute(INDEX, (fresh[0].id,))
         connection.executemany(_UPDATE_ISSUE, _seen(fresh))
         connection.executemany(_UPSERT_COUNT, hourly(fresh))
-        connection.executemany(_UPSERT_OWED, owed(fresh))
+        connection.executemany(_UPSERT_OWED, owed(fresh, known.resolved))
     return results
 
 
@@ -182,7 +187,11 @@ def _look_up(connection: sqlite3.Connection, rows: Sequence[Row]) -> _Known:
     last_id, last_issue, events, issues = connection.execute(
         _LOOK_UP, (_json(sent), _json(list(fingerprints)))
     ).fetchone()
-    return _Known(last_id or 0, last_issue or 0, orjson.loads(events), orjson.loads(issues))
+    # A number below zero says that it is resolved: a second look-up would cost more than this.
+    marked: dict[str, int] = orjson.loads(issues)
+    resolved = {-id_ for id_ in marked.values() if id_ < 0}
+    ids = {fingerprint: abs(id_) for fingerprint, id_ in marked.items()} if resolved else marked
+    return _Known(last_id or 0, last_issue or 0, orjson.loads(events), ids, resolved)
 
 
 def _insert_events(connection: sqlite3.Connection, fresh: Sequence[Fresh]) -> None:

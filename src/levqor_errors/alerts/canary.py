@@ -1,0 +1,112 @@
+"""The day's canary: an event of ours goes all of the way, through ingest, store and outbox, and each channel signs in.
+
+A dead notifier and a quiet day look alike; this is what tells them apart. The result is in the day's summary, and a
+canary that does not come through is told by whatever still works. Called by `runner.py` and `sender.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection
+from datetime import datetime
+from typing import Any, Final
+
+from .. import instants
+from ..errors import AlertError, LevqorError
+from ..ids import uuid7
+from ..storage import Storage
+from ..storage.alerts.outbox import Alert
+from ..storage.alerts.store import AlertStore
+from ..storage.base import CANARY_SERVICE
+from . import clock
+from .channel import Sent
+from .notice import Kind
+from .routes import Routes
+
+#: What came of the last one: `{"day", "at", "ok", "channels": {name: text}}`.
+RESULT: Final = "canary"
+#: The one that is under way, or was last: `{"day", "at", "event_id"}`.
+_SENT: Final = "canary sent"
+#: It comes through in a moment, unless something is wrong.
+PATIENCE_SECONDS: Final = 600.0
+
+
+class Canary:
+    """The canary.
+
+    Args:
+        storage: the database.
+        routes: who is told when it fails.
+        channels: names of all channels.
+        post: sends an event to the collector's ingest; raises `LevqorError` when it is not taken.
+    """
+
+    def __init__(
+        self, storage: Storage, routes: Routes, channels: Collection[str], post: Callable[[dict[str, Any]], None]
+    ) -> None:
+        self._storage = storage
+        self._routes = routes
+        self._channels = frozenset(channels)
+        self._post = post
+
+    def send(self, day: str, now: datetime) -> None:
+        """Send a day's, if nobody has."""
+        at = instants.to_text(now)
+        event_id = uuid7()
+        with self._storage.alerts() as store:
+            store.outbox.be_alone()
+            if _load(store, _SENT).get("day") == day:
+                return
+            store.memory.put(_SENT, json.dumps({"day": day, "at": at, "event_id": event_id}), now=at)
+            store.memory.put(RESULT, json.dumps({"day": day, "at": at, "ok": False, "channels": {}}), now=at)
+        event = {
+            "event_id": event_id, "service": CANARY_SERVICE, "severity": "info", "fingerprint": "canary",
+            "message": "The day's canary: all of the way is tried.",
+        }  # fmt: skip
+        try:
+            self._post(event)
+        except LevqorError as error:
+            self._tell(day, f"the collector did not take its event: {error}", now)
+
+    def look(self, now: datetime) -> None:
+        """Tell of one that should have come through by now."""
+        with self._storage.alert_reader() as store:
+            sent, result = _load(store, _SENT), _load(store, RESULT)
+        if not sent or clock.is_within(sent["at"], PATIENCE_SECONDS, now):
+            return
+        missing = sorted(self._channels - result.get("channels", {}).keys())
+        if missing and not result.get("ok"):
+            self._tell(sent["day"], f"nothing is known of {', '.join(missing)}", now)
+
+    def _tell(self, day: str, why: str, now: datetime) -> None:
+        at = instants.to_text(now)
+        content = {
+            "title": f"The daily check of {day} did not come through: {why}",
+            "lines": ["An error might not be told of either. `levqor-errors doctor` says more."],
+        }
+        alert = Alert(f"canary failed {day}", Kind.CHANNEL.value, "error", None, None, content)
+        with self._storage.alerts() as store:
+            channels = self._routes.of(Kind.CHANNEL, alert.severity, None, None)
+            store.outbox.add(alert, self._routes.usable(channels, ()), now=at)
+
+
+def under_way(store: AlertStore) -> str | None:
+    """The event_id of the canary that was sent last."""
+    event_id = _load(store, _SENT).get("event_id")
+    return str(event_id) if event_id else None
+
+
+def note_result(store: AlertStore, channel: str, result: Sent | AlertError, *, now: str) -> None:
+    """Note how a channel's sign-in went."""
+    kept = _load(store, RESULT) or {"channels": {}, "ok": True}
+    channels: dict[str, str] = kept["channels"]
+    went_well = isinstance(result, Sent)
+    channels[channel] = result.remark if isinstance(result, Sent) else f"FAILED: {result}"
+    # The first to come back well makes it well; one that failed makes it not, whoever comes after.
+    failed = any(text.startswith("FAILED: ") for text in channels.values())
+    store.memory.put(RESULT, json.dumps({**kept, "at": now, "ok": went_well and not failed}), now=now)
+
+
+def _load(store: AlertStore, key: str) -> dict[str, Any]:
+    text = store.memory.get(key)
+    return dict(json.loads(text)) if text else {}

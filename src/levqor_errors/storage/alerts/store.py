@@ -1,0 +1,27 @@
+"""All that the alerts keep, inside one transaction; given by `Storage.alerts()` and `Storage.alert_reader()`."""
+
+from __future__ import annotations
+
+from . import AlertDialect
+from .activity import Activity
+from .deliveries import Deliveries
+from .issues import Issues
+from .ledger import Ledger
+from .memory import KeptMemory
+from .outbox import Outbox
+
+
+class AlertStore:
+    """Its parts.
+
+    Args:
+        db: what differs between databases.
+    """
+
+    def __init__(self, db: AlertDialect) -> None:
+        self.outbox = Outbox(db)
+        self.deliveries = Deliveries(db)
+        self.ledger = Ledger(db)
+        self.memory = KeptMemory(db)
+        self.issues = Issues(db)
+        self.activity = Activity(db)
