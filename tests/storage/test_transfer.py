@@ -34,6 +34,7 @@ LEFT_OUT = {
     "event_keys": "made of the events as they are written",
     "tallies": "added to the counts before they are read",
     "news": "for collectors that run meanwhile, of which there is none",
+    "limits_told": "for collectors that run meanwhile",
 }
 
 

@@ -62,11 +62,13 @@ def alerts(
         ended = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ended.set())
+        news = storage.watch(runner.wake)
         runner.start()
         typer.echo(f"Alerts      {', '.join(f'{one.name} ({one.target})' for one in channels)}")
         for variable, recipient in settings.defaults.items():
             typer.secho(f"WARNING     Alerts go to {recipient}, the default of {variable}.", fg="yellow", err=True)
         ended.wait()
+        news.close()
         runner.close()
     finally:
         storage.close()

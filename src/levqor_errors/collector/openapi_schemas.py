@@ -215,6 +215,20 @@ SCHEMAS: Final = {
         count={"type": "integer", "minimum": 0, "maximum": limits.PAGE_MAX},
         next={**nullable(_ID), "description": "Pass it as `before` for the next page."},
     ),
+    "News": _object(
+        ok={"const": True},
+        errors={"type": "array", "maxItems": limits.PAGE_MAX, "items": ref("StoredEvent")},
+        count={"type": "integer", "minimum": 0, "maximum": limits.PAGE_MAX},
+        cursor={"type": "string", "description": "Pass it as `after` to read on."},
+        more={"type": "boolean", "description": "There is more already."},
+        missed={
+            "type": "boolean",
+            "description": (
+                "`after` is older than what is remembered, or of another database: events may be missing here. Read "
+                "pages by `recent`, and go on from this answer's cursor."
+            ),
+        },
+    ),
     "Stats": _STATS,
     "Health": _HEALTH,
     "Healthy": {"allOf": [ref("Health"), {"properties": {"ok": {"const": True}, "why": {"type": "null"}}}]},

@@ -1,6 +1,7 @@
 """Storage: where committed events live. Comes after `grouping`, before the dashboard's and the API's queries.
 
 base.py      the protocol and its data
+watchers.py  who is woken when there is news
 facts.py     what a look from outside finds (`inspect`)
 rows.py      what is written of an event, and what a batch adds to counts
 read.py      pages, single events, statistics
@@ -14,11 +15,11 @@ from __future__ import annotations
 
 from ..addresses import is_address
 from ..errors import StorageUnusableError
-from .base import Filters, NewEvent, Page, Size, Storage, StoredEvent, Thinned
+from .base import Filters, NewEvent, News, Page, Size, Storage, StoredEvent, Thinned
 from .facts import PostgresFacts, SqliteFacts
 
 __all__ = [
-    "Filters", "NewEvent", "Page", "PostgresFacts", "Size", "SqliteFacts", "Storage", "StoredEvent", "Thinned",
+    "Filters", "NewEvent", "News", "Page", "PostgresFacts", "Size", "SqliteFacts", "Storage", "StoredEvent", "Thinned",
     "inspect", "open_storage",
 ]  # fmt: skip
 

@@ -54,14 +54,20 @@ class Dialect(NamedTuple):
     search_value: Callable[[list[str]], str]
 
 
-def recent(db: Dialect, filters: Filters, *, limit: int, before: int | None) -> Page:
+def recent(db: Dialect, filters: Filters, *, limit: int, before: int | None, among: Sequence[int] | None) -> Page:
     """A page of events by id, the newest first."""
     where, values = _where(db, filters)
+    tables = _tables(db, filters)
+    order = db.search_order if filters.q else "e.id"
     if before is not None:
         where.append("e.id < ?")
         values.append(before)
-    tables = _tables(db, filters)
-    order = db.search_order if filters.q else "e.id"
+    if among is not None:
+        if not among:
+            return Page([], None)
+        # Their range as well, so that no search goes through what is older.
+        where.append(f"{order} BETWEEN ? AND ? AND e.id IN ({', '.join('?' * len(among))})")
+        values += [min(among), max(among), *among]
     condition = f"WHERE {' AND '.join(where)}" if where else ""
     rows = db.run(
         f"SELECT {_SELECT} FROM {tables} {condition} ORDER BY {order} DESC LIMIT ?",

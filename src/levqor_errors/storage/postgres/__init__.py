@@ -9,5 +9,8 @@ partitions.py   the day tables that events lie in
 write.py        a batch of events in one transaction
 upkeep.py       adding up counts, dropping days, thinning
 search.py       what reading has to know of PostgreSQL
+news.py         what was committed after a cursor
+listen.py       when to look for it
+exchange.py     what collectors tell each other of their limits
 transfer.py     copying everything to or from another database
 """

@@ -10,7 +10,7 @@ from psycopg import Connection
 from psycopg.conninfo import make_conninfo
 
 from ...errors import StorageUnusableError
-from . import connections, schema
+from . import connections, news, schema
 
 #: Partitioned tables with our kind of indexes, and RETURN in SQL functions (14).
 _OLDEST: Final = 140_000
@@ -80,6 +80,7 @@ def set_up(connection: Connection[Any]) -> None:
     """
     try:
         schema.migrate(connection)
+        news.forget_foreign(connection)
     except psycopg.Error as error:
         raise StorageUnusableError(f"the database cannot be set up: {str(error).splitlines()[0]}") from error
 

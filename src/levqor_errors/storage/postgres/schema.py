@@ -151,6 +151,19 @@ _TABLES: Final = (
     "CREATE TABLE news (xid xid8 PRIMARY KEY, ids bigint[] NOT NULL, at timestamptz NOT NULL DEFAULT now())",
 )
 
+_SHARED_LIMITS: Final = (
+    # What collectors tell each other of their limits (`exchange.py`). Of no worth after a crash, and so not logged.
+    """
+    CREATE UNLOGGED TABLE limits_told (
+        collector uuid NOT NULL,
+        round bigint NOT NULL,
+        told text NOT NULL,
+        at timestamptz NOT NULL DEFAULT now(),
+        PRIMARY KEY (collector, round)
+    )
+    """,
+)
+
 # As in SQLite's m004.
 _ALERTS: Final = (
     "DROP INDEX alert_outbox_unsent",
@@ -212,7 +225,11 @@ _ALERTS: Final = (
     'CREATE TABLE alert_memory (key text COLLATE "C" PRIMARY KEY, value text NOT NULL, at text COLLATE "C" NOT NULL)',
 )
 
-STEPS: Final[dict[str, tuple[str, ...]]] = {"m001_tables": _TABLES, "m003_alerts": _ALERTS}
+STEPS: Final[dict[str, tuple[str, ...]]] = {
+    "m001_tables": _TABLES,
+    "m002_shared_limits": _SHARED_LIMITS,
+    "m003_alerts": _ALERTS,
+}
 
 
 def taken(connection: psycopg.Connection) -> set[str] | None:

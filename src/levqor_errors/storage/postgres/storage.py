@@ -1,13 +1,14 @@
 """PostgreSQL storage: what the collector asks of it, and how it is doing. Several collectors may share one database.
 
-`open.py` opens the database, `connections.py` keeps the connections; what is done with them is in `write.py`, `..read`
-and `upkeep.py`.
+`open.py` opens the database, `connections.py` keeps the connections; what is done with them is in `write.py`, `..read`,
+`upkeep.py`, `news.py` and `exchange.py`. `listen.py` tells when there is news.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -19,11 +20,14 @@ from .. import read
 from ..alerts import AlertDialect
 from ..alerts.digest import digest
 from ..alerts.store import AlertStore
-from ..base import Filters, NewEvent, Page, Size, StoredEvent, Thinned
+from ..base import Filters, NewEvent, News, Page, Size, StoredEvent, Thinned
 from ..rows import Row, Written, to_row
 from ..thinning import Thinner
-from . import connections, locks, upkeep, write
+from ..watchers import Watch, Watchers
+from . import connections, locks, news, upkeep, write
 from .connections import LoopConnections, Pool
+from .exchange import Exchange
+from .listen import Listener, Notifier
 from .open import open_database, version
 from .search import dialect
 
@@ -52,6 +56,7 @@ class PostgresStorage:
     def __init__(
         self, address: str, *, max_bytes: int | None = None, read_seconds: float = limits.READ_SECONDS
     ) -> None:
+        self._address = address
         self._max_bytes = max_bytes
         with open_database(address) as connection:
             self._version = version(connection)
@@ -59,6 +64,10 @@ class PostgresStorage:
         self._known_days: set[str] = set()
         self._full = False
         self._loops = LoopConnections(address)
+        self._notifier = Notifier(self._loops)
+        self._watchers = Watchers()
+        self._watching = threading.Lock()
+        self._listener: Listener | None = None
         #: For whatever may take long.
         self._searches = Pool(
             address, connections.READERS, statement_seconds=read_seconds, lock_seconds=connections.LOCK_SECONDS
@@ -67,6 +76,7 @@ class PostgresStorage:
         self._facts = Pool(address, 1, statement_seconds=read_seconds, lock_seconds=connections.LOCK_SECONDS)
         #: For the janitor, who may count all events, and who gives way to everybody.
         self._upkeep = Pool(address, 1, statement_seconds=None, lock_seconds=connections.UPKEEP_LOCK_SECONDS)
+        self.exchange = Exchange(self._facts)
 
         #: For those who tell people: a thread a channel, and one that decides.
         self._alerts = Pool(
@@ -78,6 +88,8 @@ class PostgresStorage:
             raise StorageUnavailableError("the database is full; its oldest events are being deleted", retry_after=10)
         rows = [Row._make(to_row(new)) for new in batch]
         results = await self._write(rows)
+        if any(isinstance(one, Written) and not one.duplicate for one in results):
+            self._notifier.committed()
         return [
             EventUnstorableError(one) if isinstance(one, str) else StoredEvent(one.id, new.event.event_id, *one[1:])
             for new, one in zip(batch, results, strict=True)
@@ -98,9 +110,22 @@ class PostgresStorage:
                 write.write_batch(connection, rows, self._known_days), connections.WRITE_SECONDS
             )
 
-    def recent(self, filters: Filters, *, limit: int, before: int | None = None) -> Page:
+    def recent(
+        self, filters: Filters, *, limit: int, before: int | None = None, among: Sequence[int] | None = None
+    ) -> Page:
         with self._searches.lent() as connection:
-            return read.recent(dialect(connection), filters, limit=limit, before=before)
+            return read.recent(dialect(connection), filters, limit=limit, before=before, among=among)
+
+    def news(self, after: str | None, *, most: int) -> News:
+        with self._facts.lent() as connection:
+            return news.read(connection, after, most)
+
+    def watch(self, wake: Callable[[], None]) -> Watch:
+        watch = self._watchers.add(wake)
+        with self._watching:
+            if self._listener is None:
+                self._listener = Listener(self._address, self._watchers.wake)
+        return watch
 
     def get(self, event_id: int) -> dict[str, Any] | None:
         with self._searches.lent() as connection:
@@ -205,6 +230,8 @@ class PostgresStorage:
             connection.execute("DELETE FROM sessions WHERE token_hash = %s", [token_hash])
 
     def close(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
         for pool in (self._searches, self._facts, self._upkeep, self._alerts):
             pool.close()
         self._loops.close()

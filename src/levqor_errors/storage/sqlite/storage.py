@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -21,9 +22,10 @@ from .. import read, rows
 from ..alerts import AlertDialect
 from ..alerts.digest import digest
 from ..alerts.store import AlertStore
-from ..base import Filters, NewEvent, Page, Size, StoredEvent, Thinned
+from ..base import Filters, NewEvent, News, Page, Size, StoredEvent, Thinned
 from ..thinning import Thinner
-from . import upkeep
+from ..watchers import Watch, Watchers
+from . import news, upkeep
 from .connections import UPKEEP_BUSY_SECONDS, Connections, QuotaError
 from .driver import sqlite3
 from .search import dialect
@@ -60,6 +62,9 @@ class SqliteStorage:
         StorageUnusableError: when the file cannot be used; says why and what to do.
     """
 
+    #: A file is one collector's; a second one on it has limits of its own.
+    exchange: None = None
+
     def __init__(
         self,
         path: str,
@@ -70,6 +75,7 @@ class SqliteStorage:
         read_seconds: float = limits.READ_SECONDS,
         wal_warn_bytes: int = limits.WAL_WARN_BYTES,
     ) -> None:
+        self._path = path
         self._max_bytes = max_bytes
         self._min_free_bytes = min_free_bytes
         self._read_seconds = read_seconds
@@ -79,6 +85,9 @@ class SqliteStorage:
         self._wanted = 0
         self._space_until = 0.0
         self._to_shorten = False
+        self._watchers = Watchers()
+        self._watching = threading.Lock()
+        self._watcher: news.FileWatcher | None = None
         self._connections = Connections(path, max_bytes=max_bytes, busy_seconds=busy_seconds)
 
     async def write(self, batch: Sequence[NewEvent]) -> list[StoredEvent | EventUnstorableError]:
@@ -92,14 +101,29 @@ class SqliteStorage:
             self._space_until = 0.0
             raise
         self._wanted = 0
+        if self._watcher is not None:
+            self._watcher.committed()
         return [
             EventUnstorableError(one) if isinstance(one, str) else StoredEvent(one.id, new.event.event_id, *one[1:])
             for new, one in zip(batch, results, strict=True)
         ]
 
-    def recent(self, filters: Filters, *, limit: int, before: int | None = None) -> Page:
+    def recent(
+        self, filters: Filters, *, limit: int, before: int | None = None, among: Sequence[int] | None = None
+    ) -> Page:
         with self._reader() as db:
-            return read.recent(dialect(db), filters, limit=limit, before=before)
+            return read.recent(dialect(db), filters, limit=limit, before=before, among=among)
+
+    def news(self, after: str | None, *, most: int) -> News:
+        with self._reader() as db:
+            return news.read(db, after, most)
+
+    def watch(self, wake: Callable[[], None]) -> Watch:
+        watch = self._watchers.add(wake)
+        with self._watching:
+            if self._watcher is None:
+                self._watcher = news.FileWatcher(self._path, self._watchers.wake)
+        return watch
 
     def get(self, event_id: int) -> dict[str, Any] | None:
         with self._reader() as db:
@@ -254,6 +278,8 @@ class SqliteStorage:
             yield AlertStore(alert_dialect(db))
 
     def close(self) -> None:
+        if self._watcher is not None:
+            self._watcher.close()
         self._connections.close()
 
     async def _require_space(self) -> None:
