@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: run test lint types unit bench bench-client bench-ingest
+.PHONY: run test lint types unit bench bench-client bench-ingest bench-alerts bench-postgres
 
 run: $(VENV)/.installed
 	$(BIN)/levqor-errors collector --host $(HOST) --port $(PORT)
@@ -21,8 +21,8 @@ types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
 unit: $(VENV)/.installed-test
-	@# Most tests wait for processes and deadlines: two at a time take half the time.
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	@# Most tests wait for processes and deadlines: three at a time keep two cores busy.
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 $(VENV)/bin/python:
 	@scripts/make-venv "$(PYTHON)" "$(VENV)"
@@ -35,7 +35,7 @@ $(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@touch $@ $(VENV)/.installed
 
-bench: bench-client bench-ingest
+bench: bench-client bench-ingest bench-postgres bench-alerts
 
 bench-client: $(VENV)/.installed-bench
 	$(BIN)/python bench/client.py
@@ -43,6 +43,13 @@ bench-client: $(VENV)/.installed-bench
 bench-ingest: $(VENV)/.installed-test
 	@scripts/need wrk
 	$(BIN)/python bench/ingest.py
+
+bench-postgres: $(VENV)/.installed-test
+	@scripts/need wrk
+	$(BIN)/python bench/ingest_postgres.py
+
+bench-alerts: $(VENV)/.installed-test
+	PYTHONPATH=tests $(BIN)/python bench/alerts.py
 
 $(VENV)/.installed-bench: $(VENV)/.installed-test bench/requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r bench/requirements.txt

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from levqor_errors.ids import uuid7
 
 KINDS = 400
 _VERBS = ("reading", "writing", "sending", "charging", "rendering", "refunding", "indexing", "syncing")
@@ -48,11 +51,24 @@ def make_event(number: int, *, event_id: str | None = None) -> dict[str, Any]:
     return event
 
 
+def event_rows(numbers: Iterable[int]) -> list[tuple[Any, ...]]:
+    """Events as they are stored: rows of `error_events`, with ids from 1 on as the numbers are from 0."""
+    return [
+        (
+            number + 1, "2026-11-24T03:00:00.000Z", event["source"], event["service"], event["path_or_screen"],
+            event["user_email"], event["severity"], event["message"], event["stack"], uuid7(),
+            "2026-11-24T03:00:00.000Z", number % KINDS + 1, event["environment"], event["release"],
+            json.dumps(event["context"], separators=(",", ":")) if "context" in event else None,
+        )
+        for number, event in ((number, make_event(number)) for number in numbers)
+    ]  # fmt: skip
+
+
 MARK = "00000000-0000-7000-8000-000000000000"
 
 #: wrk runs it for each request; `body()` is put in front. Ids are of this run, so that none was ever sent before.
 _LUA = """
-local run, n = os.time() % 0xffffffff, 0
+local run, n = tonumber(os.getenv("BENCH_RUN")), 0
 function next_id()
   n = n + 1
   return string.format("%08x-%04x-7000-8000-%012x", run, math.random(0, 0xffff), n)

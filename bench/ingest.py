@@ -9,19 +9,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from events import make_event, write_batch_lua, write_lua
+from events import event_rows, make_event, write_batch_lua, write_lua
+from load import Collector, require_wrk, row, wrk
 
 from levqor_errors.ids import uuid7
 from levqor_errors.storage.sqlite.driver import sqlite3 as driver
@@ -35,56 +33,11 @@ BATCH = 100
 MILLION = 1_000_000
 
 
-class Load(NamedTuple):
-    """What wrk measured."""
-
-    rate: float
-    p50: float
-    p99: float
-
-
-class Collector:
-    """A collector of its own, as a user starts it, without limits."""
-
-    def __init__(self, directory: Path) -> None:
-        self.database = directory / "levqor.db"
-        environ = {
-            **os.environ, "RATE_LIMIT": "off", "MAX_DATABASE_BYTES": "off", "MIN_FREE_BYTES": "off",
-            "INTERNAL_SECRET": "for-the-benchmark-only",
-        }  # fmt: skip
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "levqor_errors", "collector", "--port", "0", "--database", str(self.database)],
-            stdout=subprocess.PIPE, env=environ, text=True,
-        )  # fmt: skip
-        assert self.process.stdout is not None
-        self.url = self.process.stdout.readline().split()[-1]
-        # The first event starts the process that writes.
-        post(self.url, [make_event(0)])
-
-    def pids(self) -> list[int]:
-        """The collector and its process that writes."""
-        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return [self.process.pid, *map(int, listed)]
-
-    def stored(self) -> int:
-        """How many events are in the database."""
-        with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
-            (count,) = connection.execute("SELECT SUM(count) FROM event_counts").fetchone()
-        return int(count)
-
-    def close(self) -> None:
-        """End it."""
-        self.process.terminate()
-        self.process.wait(60)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-
-
 @contextlib.contextmanager
 def collector() -> Iterator[Collector]:
     """A collector on an empty database."""
     with tempfile.TemporaryDirectory() as directory:
-        running = Collector(Path(directory))
+        running = Collector(f"{directory}/levqor.db")
         try:
             yield running
         finally:
@@ -102,35 +55,9 @@ def echo() -> Iterator[str]:
             process.kill()
 
 
-def post(url: str, events: list[dict[str, Any]]) -> None:
-    """Post a batch."""
-    request = urllib.request.Request(f"{url}/api/errors/log", json.dumps(events).encode())
-    with urllib.request.urlopen(request) as answer:
-        assert json.load(answer)["accepted"] == len(events)
-
-
-def wrk(script: Path, url: str, seconds: float = SECONDS, connections: int = CONNECTIONS) -> Load:
-    """Post for so long, and see that every request was taken."""
-    done = subprocess.run(
-        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script, f"{url}/api/errors/log"],
-        stdout=subprocess.PIPE, check=True, text=True,
-    )  # fmt: skip
-    result = json.loads(done.stdout.splitlines()[-1])
-    assert result["bad"] == 0, done.stdout
-    return Load(result["requests"] / result["seconds"], result["p50"], result["p99"])
-
-
 def raw_inserts(count: int = 20_000) -> float:
     """Events a second into SQLite alone: our tables and indexes, full-text too, FULL durability, 100 rows a commit."""
-    rows = [
-        (
-            number + 1, "2026-11-24T03:00:00.000Z", event["source"], event["service"], event["path_or_screen"],
-            event["user_email"], event["severity"], event["message"], event["stack"], uuid7(),
-            "2026-11-24T03:00:00.000Z", number % 400 + 1, event["environment"], event["release"],
-            json.dumps(event["context"], separators=(",", ":")) if "context" in event else None,
-        )
-        for number, event in ((number, make_event(number)) for number in range(count))
-    ]  # fmt: skip
+    rows = event_rows(range(count))
     with tempfile.TemporaryDirectory() as directory:
         path = f"{directory}/levqor.db"
         SqliteStorage(path).close()
@@ -152,6 +79,32 @@ def raw_inserts(count: int = 20_000) -> float:
             return count / (time.perf_counter() - start)
 
 
+def fsync_seconds(directory: Path, size: int = 64 * 1024, times: int = 200) -> float:
+    """How long this disk takes to be sure of a commit, the median: nobody who waits for it is answered sooner."""
+    taken: list[float] = []
+    with (directory / "fsync").open("wb", buffering=0) as file:
+        for _ in range(times):
+            file.write(b"x" * size)
+            start = time.perf_counter()
+            os.fsync(file.fileno())
+            taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+def pids_of(running: Collector) -> list[int]:
+    """The collector and its process that writes."""
+    pid = running.process.pid
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *map(int, listed)]
+
+
+def stored_by(running: Collector) -> int:
+    """How many events are in its database."""
+    with contextlib.closing(sqlite3.connect(f"file:{running.database}?mode=ro", uri=True)) as connection:
+        (count,) = connection.execute("SELECT SUM(count) FROM event_counts").fetchone()
+    return int(count)
+
+
 def memory(pids: list[int]) -> float:
     """MiB that processes have had at most, together."""
     total = 0
@@ -167,10 +120,19 @@ def single_events(directory: Path) -> None:
     write_lua(script)
     with echo() as echo_url, collector() as running:
         rounds = [(wrk(script, echo_url), wrk(script, running.url)) for _ in range(ROUNDS)]
+        fsync = fsync_seconds(directory)
     echoed = statistics.median(limit.rate for limit, _ in rounds)
     taken = statistics.median(ours.rate for _, ours in rounds)
     ratio = statistics.median(ours.rate / limit.rate for limit, ours in rounds)
     row(f"single events, {CONNECTIONS} connections", f"{taken:,.0f}/s", f"{echoed:,.0f}/s echoed", ratio, "0.5")
+    most = CONNECTIONS / fsync
+    row(
+        f"the same beside one fsync ({fsync * 1000:.2f} ms) for all of them",
+        f"{taken:,.0f}/s",
+        f"{most:,.0f}/s",
+        taken / most,
+        "",
+    )
     p50 = statistics.median(ours.p50 for _, ours in rounds)
     p99 = statistics.median(ours.p99 for _, ours in rounds)
     row("p99, beside p50", f"{p99:.1f} ms", f"{p50:.1f} ms", p99 / p50, "under 10")
@@ -188,28 +150,22 @@ def batches(directory: Path) -> None:
         print(
             f"| batches of {BATCH}, 8 connections | {taken:,.0f}/s | {inserted:,.0f}/s inserted | {ratio:.2f} | 0.4 |"
         )
-        early = memory(running.pids())
-        while (stored := running.stored()) < MILLION:
+        early = memory(pids_of(running))
+        while (stored := stored_by(running)) < MILLION:
             wrk(script, running.url, seconds=max(2, min(30, int((MILLION - stored) / taken) + 1)), connections=8)
-        late = memory(running.pids())
+        late = memory(pids_of(running))
         row(f"memory after {stored:,} events", f"{late:.0f} MiB", f"{early:.0f} MiB early", late / early, "150 MiB")
         events = [make_event(number, event_id=uuid7()) for number in range(2_000)]
         size = sum(len(json.dumps(event, separators=(",", ":"))) for event in events) / len(events)
-        disk = running.database.stat().st_size / stored
+        disk = Path(running.database).stat().st_size / stored
         print(
             f"| database bytes an event | {disk:,.0f} | {size:,.0f} as JSON | {disk / size:.2f} | under 2 |", flush=True
         )
 
 
-def row(name: str, ours: str, limit: str, ratio: float, bar: str) -> None:
-    """A line of the table."""
-    print(f"| {name} | {ours} | {limit} | {ratio:.2f} | {bar} |", flush=True)
-
-
 def main() -> None:
     """Print the table."""
-    if shutil.which("wrk") is None:
-        sys.exit("this needs wrk: apt-get install wrk")
+    require_wrk()
     print("| ingest | collector | limit | ratio | bar |")
     print("|---|---:|---:|---:|---|", flush=True)
     with tempfile.TemporaryDirectory() as directory:

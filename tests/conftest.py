@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import certifi
 import httpx
 import pytest
 
 from levqor_errors.collector import create_app
 from levqor_errors.config import CollectorSettings
-from postgres_support import PostgresServer
+from postgres_support import PostgresDatabase, PostgresServer
 from support import SECRET, SETTINGS, CollectorProcess, Database, owner, served
 from telegram_support import FakeTelegram
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_starts(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What thousands of HTTP clients and hundreds of processes would each do anew."""
+    # Every httpx client reads all certificates that browsers trust, 18 ms, even if it never speaks TLS. None here
+    # speaks it with anybody but this machine; one certificate will do.
+    end = "-----END CERTIFICATE-----\n"
+    bundle = tmp_path_factory.mktemp("certificates") / "one.pem"
+    bundle.write_text(Path(certifi.where()).read_text(encoding="utf-8").partition(end)[0] + end, encoding="utf-8")
+    os.environ["SSL_CERT_FILE"] = str(bundle)
+    # Where this is set, each process would compile the package for itself.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(autouse=True)
@@ -43,9 +59,9 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         yield tmp_path / "levqor.db"
         return
     server: PostgresServer = request.getfixturevalue("postgres")
-    database = server.create_with_tables()
+    database = server.lend()
     yield database
-    server.drop(database)
+    server.give_back(database)
 
 
 @pytest.fixture
@@ -53,6 +69,24 @@ def telegram() -> Iterator[FakeTelegram]:
     """A Telegram."""
     with FakeTelegram() as telegram:
         yield telegram
+
+
+@pytest.fixture
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], Database]]:
+    """Makes a database of a kind, `sqlite` or `postgres`, in which there is nothing yet."""
+    made: list[PostgresDatabase] = []
+
+    def new(kind: str) -> Database:
+        if kind == "sqlite":
+            return tmp_path / f"new-{next(numbers)}.db"
+        server: PostgresServer = request.getfixturevalue("postgres")
+        made.append(server.create())
+        return made[-1]
+
+    numbers = itertools.count(1)
+    yield new
+    for database in made:
+        request.getfixturevalue("postgres").drop(database)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
     with FakeSmtp(security="starttls", user="me", password="pw") as smtp:
         channel = EmailChannel(smtp.settings(owner_email="ops@example.com"), context=smtp.trust())
-        smtp.answer("RCPT", "450 4.2.1 later")       # once; "hang" and "reset" are answers too
+        smtp.answer("RCPT", "450 4.2.1 later")       # once; "hang", "drip" and "reset" are answers too
         ...
         [letter] = smtp.letters                      # an EmailMessage, and .mail_from, .recipients beside it
 
@@ -31,6 +31,8 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from levqor_errors.config import AlertSettings
 
 HOST: Final = "127.0.0.1"
+#: Between two bytes of a server that drips.
+_DRIP_SECONDS: Final = 0.02
 #: More than any message of ours.
 _SIZE: Final = 4 * 1024 * 1024
 
@@ -144,7 +146,8 @@ class FakeSmtp:
 
         Args:
             command: `CONNECT`, `EHLO`, `STARTTLS`, `AUTH`, `MAIL`, `RCPT`, `DATA` (all of a mail was sent), `NOOP`.
-            answer: `450 4.2.1 later`, or `hang` (nothing is said), or `reset` (the connection breaks).
+            answer: `450 4.2.1 later`, or `hang` (nothing is said), `drip` (a byte now and then, without an end), or
+                `reset` (the connection breaks).
         """
         self._answers += [(command, answer)] * times
 
@@ -194,7 +197,7 @@ class FakeSmtp:
 
 class _Controller(Controller):
     def factory(self) -> SMTP:
-        return _Server(self.handler, **self.SMTP_kwargs)
+        return _Server(self.handler, loop=self.loop, **self.SMTP_kwargs)
 
     def _trigger_server(self) -> None:
         # Not by a connection, as aiosmtpd does it: that would take an answer to CONNECT away from whom it is for.
@@ -216,23 +219,27 @@ class _Server(SMTP):
         answer = self.fake.wants(command)
         if answer == "hang":
             await asyncio.Event().wait()
+        while answer == "drip":
+            self.line.write(b"2")
+            await asyncio.sleep(_DRIP_SECONDS)
         if answer == "reset":
-            connection = self.fake.connections[-1]
-            closing = struct.pack("ii", 1, 0)
-            connection.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, closing)
-            connection.abort()
+            at_once = struct.pack("ii", 1, 0)
+            self.line.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+            self.line.abort()
             raise asyncio.CancelledError
         return answer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         assert isinstance(transport, asyncio.Transport)
+        #: Over TLS from STARTTLS on.
+        self.line = transport
         self.fake.connections.append(transport)
 
     async def _handle_client(self) -> None:
         if answer := await self.scripted("CONNECT"):
             await self.push(answer)
-            self.fake.connections[-1].close()
+            self.line.close()
             return
         await super()._handle_client()
 
@@ -266,7 +273,7 @@ class _Letters:
         raw = envelope.original_content or b""
         message = email.message_from_bytes(raw, policy=email.policy.default)
         assert isinstance(message, EmailMessage)
-        tls = self.fake.connections[-1].get_extra_info("ssl_object") is not None
+        tls = server.line.get_extra_info("ssl_object") is not None
         user = str(session.auth_data) if session.authenticated else None
         self.fake.letters.append(Letter(message, raw, str(envelope.mail_from), list(envelope.rcpt_tos), tls, user))
         return "250 2.0.0 taken"

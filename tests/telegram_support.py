@@ -24,6 +24,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from types import TracebackType
 from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
@@ -82,6 +83,11 @@ def too_many(retry_after: int) -> Answer:
 def page(status: int, html: str = "<html><body>nginx</body></html>") -> Answer:
     """A page of something between us and Telegram."""
     return Answer(status, html.encode(), (("Content-Type", "text/html"),))
+
+
+def redirect(location: str) -> Answer:
+    """302 to somewhere else."""
+    return Answer(302, b"", (("Location", location),))
 
 
 UNAUTHORIZED: Final = error(401, "Unauthorized")
@@ -151,6 +157,14 @@ class Message:
         return {button["text"]: button.get("url") or button["callback_data"] for row in self.keyboard for button in row}
 
 
+class Notes(dict[str, str]):
+    """A memory as channels are given one, without a database."""
+
+    def put(self, key: str, value: str) -> None:
+        """Remember it."""
+        self[key] = value
+
+
 class _RefusedError(Exception):
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer)
@@ -199,6 +213,8 @@ class FakeTelegram:
         self._update_id = 700_000
         self._poll = 0
         self._closed = False
+        #: Seconds by which its clock is ahead.
+        self.clock_ahead = 0.0
         self.changed = threading.Condition()
         self.connections: set[socket.socket] = set()
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -235,7 +251,7 @@ class FakeTelegram:
             self.chats[new] = Chat(new, title=self.chats[old].title)
 
     def press(
-        self, message: Message, data: str, user: str = "Anna", *, chat_id: int | None = None, **fields: Any
+        self, message: Message, /, data: str, user: str = "Anna", *, chat_id: int | None = None, **fields: Any
     ) -> str:
         """Somebody presses a button; returns the id of the callback query.
 
@@ -307,7 +323,8 @@ class FakeTelegram:
 
     def react(self, path: str, body: bytes) -> tuple[Reaction, Fate | None]:
         """The answer to a request, and what becomes of it on its way."""
-        token, _, method = path.removeprefix("/bot").partition("/")
+        # A proxy is asked with the whole address.
+        token, _, method = urlsplit(path).path.removeprefix("/bot").partition("/")
         try:
             parameters = json.loads(body or b"{}")
         except ValueError:
@@ -546,6 +563,7 @@ class _Handler(socketserver.StreamRequestHandler):
             return False
         headers = dict((("Content-Type", "application/json"), *reaction.headers))
         lines = [f"HTTP/1.1 {reaction.status} Status", f"Content-Length: {len(reaction.body)}"]
+        lines.append(f"Date: {formatdate(time.time() + telegram.clock_ahead, usegmt=True)}")
         lines += [f"{name}: {value}" for name, value in headers.items()]
         self.wfile.write("\r\n".join(lines).encode() + b"\r\n\r\n" + reaction.body)
         return True

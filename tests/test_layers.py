@@ -27,7 +27,8 @@ BELOW: dict[str, frozenset[str]] = {
     "storage": frozenset(),
     "alerts": frozenset({"storage"}),
     "collector": frozenset({"storage", "alerts"}),
-    "cli": frozenset({"client", "storage", "alerts", "collector"}),
+    "doctor": frozenset({"client", "storage", "alerts", "collector"}),
+    "cli": frozenset({"client", "storage", "alerts", "collector", "doctor"}),
 }
 #: These are doors into the package and no part of its ground.
 DOORS: dict[str, frozenset[str]] = {

@@ -38,7 +38,8 @@ BAD = [
                          "https://user:pw@a.b", "*, https://a.b", "https://a.b/path", "https://[::1"]),
     ("INGEST_KEYS", ["justakey1", "shop:short", "shop:with space", ":abcdefgh", "a:samesame,b:samesame",
                      "shop:abc/defgh", f"{'x' * 101}:abcdefgh"]),
-    ("RETENTION_DAYS", ["-1", "1.5", "week", "999999"]),
+    # 0 is for good, and what only looks like it must not delete everything.
+    ("RETENTION_DAYS", ["-1", "1.5", "week", "999999", "00"]),
     ("MAX_DATABASE_BYTES", ["5 bananas", "-5GB", "1", "1e9", "10KB"]),
     ("MIN_FREE_BYTES", ["much", "-1"]),
 ]  # fmt: skip

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from . import addresses, limits
 from .errors import ConfigError
@@ -241,6 +241,31 @@ def read_secret(environ: Mapping[str, str] = os.environ) -> str | None:
     if any(ord(character) < 32 or ord(character) == 127 for character in secret):
         raise ConfigError("INTERNAL_SECRET", "must not contain control characters; a header cannot carry them")
     return secret or None
+
+
+def environment() -> Mapping[str, str]:
+    """All variables of this process: for who looks for one that is misspelt."""
+    return os.environ
+
+
+def variables() -> frozenset[str]:
+    """The names of all variables that are read, here and nowhere else."""
+    asked = _Asked()
+    for settings in (CollectorSettings, AlertSettings, ClientSettings):
+        settings.from_env(asked)
+    return frozenset(asked.names)
+
+
+class _Asked(dict[str, str]):
+    """An environment in which nothing is set, and which remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.names.add(key)
+        return default
 
 
 def secret_file(database: str) -> Path | None:

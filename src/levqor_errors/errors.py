@@ -85,6 +85,10 @@ class StorageUnusableError(StorageError):
     """The database cannot be used until somebody acts: no permission, not a database, damaged, from the future."""
 
 
+class StorageTransferError(StorageError):
+    """A database cannot be copied into another one, or is not the same there afterwards."""
+
+
 class EventUnstorableError(StorageError):
     """The database refused this one event for its content; the others of its batch are not affected."""
 

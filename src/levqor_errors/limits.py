@@ -19,6 +19,10 @@ ENVIRONMENT_CHARS: Final = 64
 RELEASE_CHARS: Final = 200
 FINGERPRINT_PARTS: Final = 16
 FINGERPRINT_CHARS: Final = 200
+#: All that a page shows of one event, its ids and instants included.
+EVENT_CHARS: Final = (
+    MESSAGE_CHARS + STACK_CHARS + SERVICE_CHARS + PATH_CHARS + EMAIL_CHARS + ENVIRONMENT_CHARS + RELEASE_CHARS + 200
+)
 
 # -- an event's context: what is over is cut, and a mark stays in its place ---------------------------------------
 #: An exception chain with frames and local variables is nine levels deep; twelve leaves room for the user's own.
@@ -131,5 +135,11 @@ SEEN_GROUPS: Final = 20_000
 #: a thousand times.
 UNREAD_BYTES: Final = 64 * 1024
 UNREAD_GZIP_BYTES: Final = 4 * 1024
+#: How often the collectors of one database tell each other what they let through (collector/sharing.py), and how many
+#: clients or services at most.
+EXCHANGE_SECONDS: Final = 1.0
+TOLD_KEYS: Final = 1_000
+#: Less than this part of its rate is not told: two events a second, by default, of one client.
+UNTOLD_PART: Final = 0.01
 #: Entries of X-Forwarded-For that are looked at, from the right. Real chains have one to four proxies.
 PROXY_HOPS: Final = 20

@@ -62,7 +62,7 @@ def read_days(key: str, text: str) -> int | None:
     """
     if text.strip().lower() in _OFF:
         return None
-    if not re.fullmatch(r"\d{1,5}", text.strip(), re.ASCII):
+    if not re.fullmatch(r"[1-9]\d{0,4}", text.strip(), re.ASCII):
         raise ConfigError(key, "must be a whole number of days, or off")
     return int(text)
 

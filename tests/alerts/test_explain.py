@@ -15,6 +15,7 @@ from levqor_errors.storage.base import CANARY_SERVICE
 from storage_support import NOW, new_event, write
 
 AT = instants.to_text(NOW)
+SHOWN = "2026-11-23 13:05:39 UTC"
 
 
 def log(storage: Storage, issue: str = "a", **fields: Any) -> int:
@@ -62,7 +63,7 @@ def test_from_undecided_to_told(storage: Storage) -> None:
     note(storage, "sent", alert_id=1, issue_id=1, channel="email")
     note(storage, "muted", alert_id=1, issue_id=1)
     told = why(storage, first)
-    assert told.answer == f"Told in A1, about 1 event, by telegram at {AT} and email at {AT}."
+    assert told.answer == f"Told in A1, about 1 event, by telegram at {SHOWN} and email at {SHOWN}."
     assert [line["what"] for line in told.lines] == ["decided", "waits", "sent", "sent", "muted"]
     # What comes next is owed by itself.
     second = log(storage)

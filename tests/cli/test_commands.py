@@ -7,16 +7,24 @@ import os
 import subprocess
 import sys
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import platformdirs
+import psycopg
 import pytest
 
 import levqor_errors
+import support
 from host_support import Exchange, FakeCollector
 from levqor_errors.config import secret_file
+from levqor_errors.ids import uuid7
+from postgres_support import PostgresServer
 from support import COMMAND, SECRET, CollectorProcess, Database, clean_environ, event_ids, rows, run_command, wait_until
 
 #: Port 9 is "discard": nothing listens there.
@@ -41,6 +49,17 @@ def test_log_reads_standard_input(collector_url: str, database: Database, tmp_pa
     assert rows(database, "SELECT message FROM error_events") == [("line 1\nline 2",)]
 
 
+def impatient(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """`levqor-errors …` that waits one second where it would wait five, for what will not come."""
+    script = (
+        "import importlib; importlib.import_module('levqor_errors.cli.log').FLUSH_SECONDS = 1.0; "
+        "from levqor_errors.__main__ import main; main()"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(support, "COMMAND", [sys.executable, "-c", script])
+        return run_command(*arguments, **environ)
+
+
 def test_log_without_a_collector_keeps_the_event_for_the_next_one(
     start_collector: Callable[..., CollectorProcess], database: Database, tmp_path: Path
 ) -> None:
@@ -48,7 +67,7 @@ def test_log_without_a_collector_keeps_the_event_for_the_next_one(
     collector = start_collector()
     collector.terminate()
     environ = {"LEVQOR_ERRORS_URL": collector.url, "LEVQOR_ERRORS_SPOOL_DIR": str(tmp_path / "spool")}
-    kept = run_command("log", "kept", **environ)
+    kept = impatient("log", "kept", **environ)
     assert kept.returncode == 3
     assert "is kept in" in kept.stderr
     start_collector(port=collector.port)
@@ -69,7 +88,7 @@ def test_log_sends_the_services_key_and_says_if_it_is_not_taken(tmp_path: Path) 
 
     with FakeCollector(behave) as collector:
         environ = {"LEVQOR_ERRORS_URL": collector.url, "LEVQOR_ERRORS_SPOOL_DIR": str(tmp_path / "spool")}
-        refused = run_command("log", "kept", **environ)
+        refused = impatient("log", "kept", **environ)
         assert refused.returncode == 4
         assert set(keys) == {None}
         assert "set LEVQOR_ERRORS_KEY" in refused.stderr
@@ -111,17 +130,62 @@ def test_tail_shows_the_newest_last(filled: dict[str, str]) -> None:
     assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == [2, 3]
 
 
-def test_tail_follows(filled: dict[str, str]) -> None:
-    process = subprocess.Popen(
-        [*COMMAND, "tail", "-f", "-n", "1", "--json"], env=clean_environ(**filled), stdout=subprocess.PIPE, text=True
-    )
+@contextmanager
+def tail(**environ: str) -> Iterator[Callable[[], dict[str, Any]]]:
+    """`tail -f`; gives a function that waits for the next event that it shows."""
+    command = [*COMMAND, "tail", "-f", "-n", "1", "--json"]
+    process = subprocess.Popen(command, env=clean_environ(**environ), stdout=subprocess.PIPE, text=True)
     with process:
         assert process.stdout is not None
-        assert json.loads(process.stdout.readline())["id"] == 3
-        for _ in range(3):
-            httpx.post(f"{filled['LEVQOR_ERRORS_URL']}/api/errors/log", json={"message": "new"})
-        assert [json.loads(process.stdout.readline())["id"] for _ in range(3)] == [4, 5, 6]
-        process.kill()
+        lines = process.stdout
+        try:
+            yield lambda: dict(json.loads(lines.readline()))
+        finally:
+            process.kill()
+
+
+@pytest.mark.sqlite  # It brings a database of its own.
+def test_tail_shows_what_another_collector_commits_late_under_a_lower_id(
+    start_collector: Callable[..., CollectorProcess], postgres: PostgresServer
+) -> None:
+    with postgres.lent() as at:
+        one, other = (start_collector(at) for _ in range(2))
+        body = {"message": "late", "event_id": uuid7()}
+        with psycopg.connect(at.address) as blocker, ThreadPoolExecutor(1) as pool:
+            assert httpx.post(f"{other.url}/api/errors/log", json={"message": "first"}).status_code == 201
+            with tail(LEVQOR_ERRORS_URL=other.url, INTERNAL_SECRET=SECRET) as shown:
+                assert shown()["message"] == "first"
+                # The commit of the same event waits to see what becomes of this one.
+                blocker.execute("INSERT INTO event_keys VALUES (%s, 0)", [body["event_id"]])
+                late = pool.submit(httpx.post, f"{one.url}/api/errors/log", json=body, timeout=60)
+                wait_until(lambda: rows(at, "SELECT 1 FROM pg_locks WHERE NOT granted"))
+                assert httpx.post(f"{other.url}/api/errors/log", json={"message": "fast"}).status_code == 201
+                fast = shown()
+                assert fast["message"] == "fast"
+                blocker.rollback()
+                assert late.result(60).status_code == 201
+                assert httpx.post(f"{other.url}/api/errors/log", json={"message": "last"}).status_code == 201
+                found = [shown(), shown()]
+        assert [event["message"] for event in found] == ["late", "last"]
+        assert found[0]["id"] < fast["id"] < found[1]["id"]
+
+
+def test_tail_shows_each_event_once_through_a_restart(
+    start_collector: Callable[..., CollectorProcess], database: Database
+) -> None:
+    collector = start_collector()
+    with httpx.Client() as client:
+        post = partial(client.post, f"{collector.url}/api/errors/log")
+        post(json={"message": "0"})
+        with tail(LEVQOR_ERRORS_URL=collector.url, INTERNAL_SECRET=SECRET) as shown:
+            assert shown()["message"] == "0"
+            # More than one answer has.
+            post(json=[{"message": str(number)} for number in range(1, 701)])
+            assert [shown()["message"] for _ in range(700)] == [str(number) for number in range(1, 701)]
+            collector.terminate()
+            start_collector(port=collector.port)
+            post(json={"message": "701"})
+            assert shown()["message"] == "701"
 
 
 @pytest.mark.sqlite

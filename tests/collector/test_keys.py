@@ -14,6 +14,9 @@ from levqor_errors.config import CollectorSettings
 from levqor_errors.errors import RequestRefusedError
 from support import SECRET, Database, event_ids, rows, served
 
+# A key is looked at before anything that has to do with a database.
+pytestmark = pytest.mark.sqlite
+
 LOG = "/api/errors/log"
 KEYS = {"shop-key-1234": "shop", "any-key-1234": "*"}
 SHOP = {"X-Levqor-Key": "shop-key-1234"}

@@ -82,7 +82,7 @@ def test_who_may_is_described_as_it_is(collector_url: str) -> None:
 def test_answers_have_what_is_described_and_no_more(api: httpx.Client) -> None:
     stored = api.post("/api/errors/log", json={"message": "described"}).json()
     assert set(stored) == set(SCHEMAS["Logged"]["properties"])
-    for path, schema in ((RECENT, "Page"), ("/healthz", "Health")):
+    for path, schema in ((RECENT, "Page"), ("/api/errors/news", "News"), ("/healthz", "Health")):
         assert set(api.get(path).json()) == set(SCHEMAS[schema]["properties"])
     assert set(SCHEMAS["Stats"]["properties"]) == set(api.get(STATS).json())
     assert set(api.get("/healthz").json()["alerts"]) == set(SCHEMAS["Health"]["properties"]["alerts"]["properties"])
@@ -169,6 +169,7 @@ def _wrong_requests(document: dict[str, Any]) -> None:
 
 
 @needs_schemathesis
+@pytest.mark.sqlite  # About the test above.
 @pytest.mark.parametrize(
     ("change", "found"),
     [

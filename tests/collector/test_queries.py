@@ -8,11 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
+from levqor_errors import limits
 from levqor_errors.storage import Filters, open_storage
 from support import CollectorProcess, Database, execute, rows
 
 RECENT = "/api/errors/recent"
 STATS = "/api/errors/stats"
+NEWS = "/api/errors/news"
 
 EVENTS: list[dict[str, Any]] = [
     {"message": "card declined", "service": "checkout", "severity": "error", "environment": "production"},
@@ -150,3 +152,41 @@ def test_health_is_public_and_tells_no_path(collector_url: str, database: Databa
     assert answer.json()["ok"] is True
     assert answer.json()["waiting"] == 0
     assert str(database) not in answer.text
+
+
+# -- what is new ------------------------------------------------------------------------------------------------------
+
+
+def test_news_are_what_was_committed_after_the_cursor_by_the_filters(filled: httpx.Client) -> None:
+    begin = filled.get(NEWS).json()
+    assert (begin["errors"], begin["count"], begin["more"], begin["missed"]) == ([], 0, False, False)
+    for event in EVENTS:
+        filled.post("/api/errors/log", json=event)
+    new = filled.get(NEWS, params={"after": begin["cursor"]}).json()
+    assert [event["message"] for event in new["errors"]] == [event["message"] for event in EVENTS]
+    listed = filled.get(RECENT, params={"limit": 4}).json()["errors"]
+    assert new["errors"] == listed[::-1]
+    web = filled.get(NEWS, params={"after": begin["cursor"], "service": "web", "q": "broke"}).json()
+    assert [event["message"] for event in web["errors"]] == ["button broke"]
+    # What does not match is behind the cursor all the same.
+    for cursor in (new["cursor"], web["cursor"]):
+        after = filled.get(NEWS, params={"after": cursor}).json()
+        assert (after["errors"], after["missed"]) == ([], False)
+    assert filled.get(NEWS, params={"after": "x"}).json()["missed"] is True
+    assert filled.get(NEWS, params={"severity": "loud"}).status_code == 400
+
+
+def test_an_answer_of_news_is_no_larger_than_a_page(api: httpx.Client) -> None:
+    cursor = api.get(NEWS).json()["cursor"]
+    stack = "x" * limits.STACK_CHARS
+    for start in range(0, 120, 20):
+        events = [{"message": str(number), "stack": stack} for number in range(start, start + 20)]
+        assert api.post("/api/errors/log", json=events).json()["accepted"] == 20
+    told: list[str] = []
+    more = True
+    while more:
+        answer = api.get(NEWS, params={"after": cursor})
+        assert len(answer.content) < limits.PAGE_BYTES * 1.1
+        told += [event["message"] for event in answer.json()["errors"]]
+        cursor, more = answer.json()["cursor"], answer.json()["more"]
+    assert told == [str(number) for number in range(120)]

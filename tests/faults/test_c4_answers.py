@@ -271,11 +271,11 @@ def test_c4_a_key_that_is_not_taken(tmp_path: Path, status: int, key: str | None
 
     with FakeCollector(behave) as collector:
         host = Host(tmp_path, collector.url)
-        script = f"init(key={key!r})\n" + LOG + "log()\nsys.stdin.readline()\nassert not flush(1)\n"
+        script = f"init(key={key!r})\n" + LOG + "log()\nsys.stdin.readline()\nassert not flush(0.4)\n"
         with host.started(script) as process:
             wait_until(lambda: len(collector.arrived) == 2)
-            # The ordinary backoff, 0.3 seconds here, would be over several times.
-            collector.closing.wait(1.5)
+            # The ordinary backoff, 0.3 seconds here, would be over three times.
+            collector.closing.wait(1)
             assert len(collector.arrived) == 2
             go_on(process)
             ended = finish(process)

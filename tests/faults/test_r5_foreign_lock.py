@@ -2,7 +2,7 @@
 
 Passes when: 503 after a bounded wait, reads go on, event loop never blocked.
 
-The lock is held until the test lets go of it: the wait that is to be bounded is the collector's own, five seconds.
+The lock is held until the test lets go of it: the wait that is to be bounded is the collector's own, here one second.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+import support
 from levqor_errors.ids import uuid7
 from support import CollectorProcess, event_ids, owner, rows, wait_until
 
@@ -34,6 +35,12 @@ connection.execute("ROLLBACK")
 print("free", flush=True)
 """
 StartCollector = Callable[..., CollectorProcess]
+
+
+@pytest.fixture(autouse=True)
+def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = Path(__file__).with_name("short_patience.py")
+    monkeypatch.setattr(support, "COMMAND", [sys.executable, str(script)])
 
 
 @contextmanager
@@ -71,7 +78,7 @@ def test_r5_foreign_write_lock(start_collector: StartCollector, database: Path) 
                 assert client.get("/healthz").status_code in (200, 503)
                 answered += 1
                 time.sleep(0.05)
-            # Five seconds of its own patience: were the event loop held up by it, there would be one round or two.
+            # A second of its own patience: were the event loop held up by it, there would be one round or two.
             assert answered > 5
             for post in posts:
                 assert post.result().status_code == 503

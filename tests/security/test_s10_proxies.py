@@ -19,6 +19,9 @@ from levqor_errors.collector.throttle import BURST as GUESSES
 from levqor_errors.config import CollectorSettings
 from support import SECRET, CollectorProcess, Database, served
 
+# Who a sender is, and how much he may send, is decided before anything that has to do with a database.
+pytestmark = pytest.mark.sqlite
+
 LOG = "/api/errors/log"
 RECENT = "/api/errors/recent"
 #: Events a second, and at once: as few as can be set, so that a slow machine gives nobody more.

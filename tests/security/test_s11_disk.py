@@ -138,13 +138,16 @@ def test_s11_maximal_events_never_take_more_than_the_quota_nor_the_place_of_rare
         number = FLOOD_BYTES // 330_000
         flood = Flood(url, (maximal() for _ in range(number)))
         flood.run()
-    assert peak.bytes < QUOTA * 1.25
+    # The log holds a tenth, and a commit or two, of which each has an event of every sender's and twice its size with
+    # what indexes it.
+    assert peak.bytes < QUOTA * 1.1 + 2 * SENDERS * 2 * 330_000
     assert set(flood.answers) <= {201, 503}
     assert flood.answers[201] == number
     assert rows(database, "SELECT event_id FROM error_events WHERE service = 'rare' ORDER BY id") == rare
-    # The quota is for use: what fits is kept.
+    # The quota is for use: what fits is kept. By the events' own bytes, which are about half of what they take; and how
+    # far a look of the janitor's goes depends on what was refused just before it.
     ((kept,),) = rows(database, "SELECT COUNT(*) FROM error_events WHERE service = 'flood'")
-    assert kept * 330_000 > QUOTA * 0.4, kept
+    assert kept * 330_000 > QUOTA * 0.3, kept
     assert counted(database) == {"rare": RARE, "flood": number}
     assert rows(database, "SELECT SUM(count) FROM issues") == [(RARE + number,)]
     assert rows(database, "PRAGMA integrity_check") == [("ok",)]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from html import unescape
 from typing import Final
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 
 from levqor_errors.collector import create_app
 from levqor_errors.config import CollectorSettings
-from support import SECRET, owner, served
+from postgres_support import PostgresServer
+from support import SECRET, Database, owner, served
 
 RECENT: Final = "/api/errors/recent"
 STATS: Final = "/api/errors/stats"
@@ -76,11 +78,16 @@ LITERALS: Final = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """The owner's client of a collector with one event for each literal, in its message and as its filters."""
-    app = create_app(CollectorSettings(str(tmp_path_factory.mktemp("s12") / "levqor.db"), SECRET))
-    with served(app) as url, owner(url) as client:
+    with contextlib.ExitStack() as stack:
+        database: Database = tmp_path_factory.mktemp("s12") / "levqor.db"
+        if request.param == "postgres":
+            server: PostgresServer = request.getfixturevalue("postgres")
+            database = stack.enter_context(server.lent())
+        url = stack.enter_context(served(create_app(CollectorSettings(str(database), SECRET))))
+        client = stack.enter_context(owner(url))
         for literal in LITERALS:
             event = {"message": literal, "service": literal, "environment": literal, "release": literal}
             assert client.post("/api/errors/log", json=event).status_code == 201

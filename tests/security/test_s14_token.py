@@ -1,108 +1,137 @@
-"""S14: the token in any log at DEBUG, with Telegram answering 200, 500 and never.
-
-Passes when: nowhere. What of this is the channel's alone is in `tests/alerts/channels/`.
+"""S14 | token in any log at DEBUG, with Telegram answering 200, 500 and never |
+nowhere
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Callable, Iterator
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 
 import pytest
-from starlette.applications import Starlette
-from starlette.routing import Mount
 
-from alert_support import QUIET, hurry, post
-from levqor_errors.alerts.channels.telegram import api
-from levqor_errors.collector import create_app
-from levqor_errors.config import AlertSettings, CollectorSettings
-from postgres_support import PostgresDatabase
-from support import SECRET, CollectorProcess, Database, owner, rows, served, wait_until
-from telegram_support import HANG, FakeTelegram, Reaction, page
+from levqor_errors.alerts.channels.telegram import TelegramChannel, api
+from levqor_errors.config import AlertSettings
+from levqor_errors.errors import ChannelPassingError
+from support import clean_environ
+from telegram_support import (
+    HANG,
+    LOST,
+    RESET,
+    TOKEN,
+    Answer,
+    FakeTelegram,
+    Notes,
+    Reaction,
+    error,
+    page,
+    redirect,
+    too_many,
+)
 
-StartCollector = Callable[..., CollectorProcess]
-ANSWERS = pytest.mark.parametrize("answer", [None, page(500), HANG], ids=["200", "500", "never"])
-SECONDS = 1.0
+SECRET = TOKEN.partition(":")[2]
+#: Everything that a process says at DEBUG, with all errors and where they come from, while Telegram does its worst.
+PROGRAM = """
+import logging, sys, traceback
+logging.basicConfig(level=logging.DEBUG, stream=sys.stdout, format="%(name)s %(message)s %(args)s %(pathname)s")
 
+import httpx
+from alert_samples import CRITICAL
+from levqor_errors.alerts.channels.telegram import TelegramButtons, TelegramChannel, api, pace
+from levqor_errors.config import AlertSettings
+from levqor_errors.errors import LevqorError
+from telegram_support import Notes
 
-def stored(database: Database) -> str:
-    """All that the database has."""
-    if isinstance(database, PostgresDatabase):
-        tables = rows(database, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-    else:
-        tables = rows(database, "SELECT name FROM sqlite_master WHERE type = 'table'")
-    assert ("alert_ledger",) in tables
-    return "\n".join(str(row) for (name,) in tables for row in rows(database, f'SELECT * FROM "{name}"'))
-
-
-def shown(url: str, event: int) -> str:
-    """All that is to be seen."""
-    with owner(url) as client:
-        paths = ("/healthz", "/metrics", "/owner/errors", f"/owner/errors/{event}", f"/api/errors/{event}/alerts")
-        return "\n".join(client.get(f"{url}{path}").text for path in paths)
-
-
-def tried(telegram: FakeTelegram, database: Database) -> bool:
-    what = rows(database, "SELECT what FROM alert_ledger WHERE what IN ('sent', 'waits')")
-    return bool(what) and bool(telegram.requests("getUpdates"))
-
-
-def check(telegram: FakeTelegram, *places: str) -> None:
-    secret = telegram.token.partition(":")[2]
-    for place in places:
-        assert secret not in place
-        assert telegram.token not in place
-
-
-@contextlib.contextmanager
-def mounted(database: Database, telegram: FakeTelegram) -> Iterator[str]:
-    """A collector in an application of somebody else's."""
-    alerts = AlertSettings.from_env({**QUIET, **telegram.settings})
-    app = create_app(CollectorSettings(str(database), SECRET), alerts)
+api.READ_SECONDS, pace.BETWEEN = 0.3, 0.0
+settings = AlertSettings.from_env()
+print(settings)
+channel = TelegramChannel(settings, Notes())
+buttons = TelegramButtons(settings, Notes(), lambda action, alert, who: "done")
+for work in [channel.check, buttons.poll, *[lambda: channel.send(CRITICAL)] * int(sys.argv[1])]:
     try:
-        with served(Starlette(routes=[Mount("/monitor", app)])) as url:
-            yield f"{url}/monitor"
-    finally:
-        app.state.collector.close()
+        print(work())
+    except LevqorError:
+        traceback.print_exc(file=sys.stdout)
+# That all this would be seen: what is not ours is.
+httpx.get(f"{settings.telegram_url}/bot1:of-somebody-else/getMe")
+channel.close()
+buttons.close()
+"""
 
 
-@ANSWERS
-@pytest.mark.sqlite
-def test_s14_in_a_host_that_logs_everything(
-    database: Database,
-    telegram: FakeTelegram,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-    answer: Reaction | None,
-) -> None:
-    monkeypatch.setattr(api, "READ_SECONDS", SECONDS)
-    telegram.always(answer)
-    with caplog.at_level(logging.DEBUG):
-        with mounted(database, telegram) as url:
-            event = post(url, service="shop", message="not captured")
-            wait_until(lambda: tried(telegram, database))
-            seen = shown(url, event)
-        logged = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
-    # It does hear what is below our channel.
-    assert "httpcore" in {record.name.partition(".")[0] for record in caplog.records}
-    check(telegram, caplog.text, logged, seen, stored(database))
+@pytest.fixture
+def telegram() -> Iterator[FakeTelegram]:
+    with FakeTelegram() as telegram:
+        yield telegram
 
 
-@ANSWERS
-def test_s14_in_a_collector_of_its_own(
-    start_collector: StartCollector,
-    database: Database,
-    telegram: FakeTelegram,
-    monkeypatch: pytest.MonkeyPatch,
-    answer: Reaction | None,
-) -> None:
-    hurry(monkeypatch, f"channels.telegram.api.READ_SECONDS={SECONDS}")
-    telegram.always(answer)
-    collector = start_collector(**QUIET, **telegram.settings)
-    event = post(collector.url, service="shop", message="not captured")
-    wait_until(lambda: tried(telegram, database))
-    seen = shown(collector.url, event)
-    collector.terminate()
-    assert "Alerts      telegram" in collector.output
-    check(telegram, collector.output, seen, stored(database))
+def test_s14_the_token_is_in_no_log(telegram: FakeTelegram) -> None:
+    address = f"{telegram.url}/bot{TOKEN}/sendMessage"
+    reactions: list[Reaction] = [
+        page(500),
+        HANG,
+        RESET,
+        LOST,
+        too_many(3),
+        redirect(address),
+        redirect(address.replace(":AAF", "%3aAAF")),
+        page(404, f"Cannot POST {address}"),
+        Answer(502, address.encode(), (("X-Original-URL", address),)),
+        Answer(200, b"{}", ((f"X-{address}", "no name of a field"),)),
+        error(403, f"Forbidden: {address}"),
+        error(401, f"Unauthorized: {address}"),
+        *[error(400, f"Bad Request: {address}")] * 3,
+    ]
+    telegram.next(page(500, address), method="getUpdates")
+    telegram.next(*reactions)
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(len(reactions))],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=clean_environ(**telegram.settings, PYTHONPATH=os.pathsep.join(sys.path)),
+    )
+    assert ended.returncode == 0, ended.stderr
+    said = ended.stdout + ended.stderr
+    assert telegram.messages[-1].text.startswith("🔴 Critical")
+    # The last three were for the three forms of one message.
+    assert len(telegram.requests("sendMessage")) == len(reactions) + 2
+    assert len(telegram.messages) == 1 + 2
+    assert SECRET not in said
+    # All of it was listened to, and each error was shown.
+    assert "bot1:of-somebody-else" in said
+    assert "httpcore.http11 receive_response_headers.complete" in said
+    assert said.count("/bot[redacted]/sendMessage") > 5
+    assert said.count("Traceback") == len(reactions) - 2 + 1
+
+
+def test_s14_without_the_filter_it_would_be(telegram: FakeTelegram, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    channel = api.TelegramApi(AlertSettings.from_env(telegram.settings))
+    logging.getLogger("httpcore.http11").filters.clear()
+    telegram.next(redirect(f"{telegram.url}/bot{TOKEN}/"), method="getMe")
+    with pytest.raises(ChannelPassingError):
+        channel.call("getMe")
+    channel.close()
+    assert SECRET in caplog.text
+
+
+def test_s14_the_host_s_logging_stays_as_it_was(telegram: FakeTelegram) -> None:
+    """An application that mounts the collector has its own idea of what httpx logs."""
+
+    def state() -> dict[str, tuple[object, ...]]:
+        loggers = {name: logging.getLogger(name) for name in ("", "httpx", "httpcore", "httpcore.http11")}
+        return {
+            name: (logger.level, logger.propagate, logger.disabled, list(logger.handlers), list(logger.filters))
+            for name, logger in loggers.items()
+        }
+
+    before = state()
+    channel = TelegramChannel(AlertSettings.from_env(telegram.settings), Notes())
+    channel.check()
+    changed = {name for name, is_now in state().items() if is_now != before[name]}
+    assert changed == {"httpcore.http11"}
+    channel.close()
+    assert state() == before

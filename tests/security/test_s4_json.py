@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import pytest
 from levqor_errors import limits
 from levqor_errors.collector import create_app
 from levqor_errors.config import CollectorSettings
+from postgres_support import PostgresServer
 from support import SECRET, CollectorProcess, Database, owner, rows, served
 
 LOG = "/api/errors/log"
@@ -227,11 +229,15 @@ class Running(NamedTuple):
     database: Database
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One collector for the whole table: what one body breaks, the next one shows."""
-    database = tmp_path_factory.mktemp("s4") / "levqor.db"
-    with served(create_app(CollectorSettings(str(database), SECRET))) as url:
+    with contextlib.ExitStack() as stack:
+        database: Database = tmp_path_factory.mktemp("s4") / "levqor.db"
+        if request.param == "postgres":
+            server: PostgresServer = request.getfixturevalue("postgres")
+            database = stack.enter_context(server.lent())
+        url = stack.enter_context(served(create_app(CollectorSettings(str(database), SECRET))))
         yield Running(url, database)
 
 
@@ -268,6 +274,9 @@ def _read_back(client: httpx.Client, database: Database, after: int) -> list[dic
         context_chars = sum(len(text) for text in _texts(event["context"]))
         assert context_chars <= limits.CONTEXT_CHARS + MARKS_CHARS
         events.append(event)
+    if not isinstance(database, Path):
+        # There is no NUL in a text of PostgreSQL's.
+        return events
     # The file itself: its owner may open it with anything, and a text with NUL in it ends early in most tools.
     columns = ("message", "service", "stack", "path_or_screen", "user_email", "environment", "release", "context")
     for column in columns:

@@ -14,6 +14,9 @@ from levqor_errors.collector import create_app
 from levqor_errors.config import CollectorSettings
 from support import SECRET, Database, event_ids, owner, served
 
+# Origins are looked at before, and their headers put on after, anything that has to do with a database.
+pytestmark = pytest.mark.sqlite
+
 LOG = "/api/errors/log"
 ORIGIN = "https://shop.example"
 LISTED = (ORIGIN, "http://localhost:3000")

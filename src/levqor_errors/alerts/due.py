@@ -45,9 +45,18 @@ def newest(now: datetime, minutes: int, zone: str) -> date:
         zone: whose midnight that is, by its name in the IANA database.
     """
     label = now.astimezone(ZoneInfo(zone)).date() + _DAY
-    while _instant(label, minutes, zone) > now or _is_left_out(label, minutes, zone):
+    # Of a day that is left out and the next one, which are due together, this meets the next one.
+    while _instant(label, minutes, zone) > now:
         label -= _DAY
     return label
+
+
+def following(now: datetime, minutes: int, zone: str) -> datetime:
+    """When it is due next, in UTC; arguments as for `newest`."""
+    label = newest(now, minutes, zone) + _DAY
+    while _is_left_out(label, minutes, zone):
+        label += _DAY
+    return _instant(label, minutes, zone)
 
 
 def due(now: datetime, minutes: int, zone: str, last: date | None) -> Due | None:

@@ -51,8 +51,13 @@ def explain(storage: Storage, event: Mapping[str, Any]) -> Explanation:
             return Explanation("Not told: ALERT_ROUTES sends it nowhere.", lines)
         if owed["decision"] == Decision.RESOLVED.value:
             return Explanation("Not told: its issue was resolved before.", lines)
-        sent = [f"{line['channel']} at {line['at']}" for line in lines if line["what"] == "sent"]
-        message = f"{short_id(owed['alert_id'])}, about {owed['count']:,} event{'' if owed['count'] == 1 else 's'}"
+        sent = [f"{line['channel']} at {_clock(line['at'])}" for line in lines if line["what"] == "sent"]
+        events = "1 event" if owed["count"] == 1 else f"{owed['count']:,} events"
+        message = f"{short_id(owed['alert_id'])}, about {events}"
         if sent:
             return Explanation(f"Told in {message}, by {' and '.join(sent)}.", lines)
         return Explanation(f"To be told in {message}; it has not arrived yet.", lines)
+
+
+def _clock(at: str) -> str:
+    return f"{at[:10]} {at[11:19]} UTC"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from ..storage.alerts.memory import KeptMemory
@@ -27,6 +28,12 @@ class ChannelHealth(NamedTuple):
 def read(memory: KeptMemory, name: str) -> ChannelHealth | None:
     """How a channel is; `None`: it was never tried."""
     text = memory.get(f"{_PREFIX}{name}")
+    return ChannelHealth(**json.loads(text)) if text else None
+
+
+def of_memory(kept: Mapping[str, str], name: str) -> ChannelHealth | None:
+    """The same, of all that is remembered, by key."""
+    text = kept.get(f"{_PREFIX}{name}")
     return ChannelHealth(**json.loads(text)) if text else None
 
 

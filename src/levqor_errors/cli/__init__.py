@@ -1,8 +1,7 @@
-"""The command line: `levqor-errors collector | alerts | log | recent | tail`. A file a command; `api.py` talks to the
-collector.
+"""The command line. A file a command; `api.py` talks to the collector.
 
-Exit codes: 0 done, 1 cannot do it (a setting, a file, a port), 2 wrong usage, 3 no collector answers, 4 the collector
-refuses (wrong secret or key, invalid event).
+Exit codes: 0 done, 1 cannot do it (a setting, a file, a port), or the doctor found what does not work, 2 wrong usage,
+3 no collector answers, 4 the collector refuses (wrong secret or key, invalid event).
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import typer
 
 from ..errors import CollectorRefusedError, CollectorUnreachableError, LevqorError
 from ..version import VERSION
-from . import alerts, collector, log, recent
+from . import alerts, collector, doctor, log, migrate_storage, recent
 
 app = typer.Typer(
     name="levqor-errors",
@@ -25,9 +24,11 @@ app = typer.Typer(
 )
 app.command("collector")(collector.collector)
 app.add_typer(alerts.app, name="alerts")
+app.command("doctor")(doctor.doctor)
 app.command("log")(log.log)
 app.command("recent")(recent.recent)
 app.command("tail")(recent.tail)
+app.command("migrate-storage")(migrate_storage.migrate_storage)
 
 
 def _print_version(wanted: bool) -> None:

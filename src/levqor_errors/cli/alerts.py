@@ -25,6 +25,7 @@ from ..errors import CollectorRefusedError, CollectorUnreachableError, ConfigErr
 from ..printable import printable
 from ..storage import Storage, open_storage
 from .api import Api
+from .options import Database, Url
 
 app = typer.Typer(help="Send alerts, and ask about them.", no_args_is_help=False)
 
@@ -33,14 +34,6 @@ TRIAL_DAYS: Final = 30
 #: How many of its messages are shown one by one.
 _SHOWN: Final = 20
 _POST_SECONDS: Final = 30.0
-
-Database = Annotated[
-    str | None,
-    typer.Option(
-        help="The SQLite file, or a PostgreSQL address [default: DATABASE_URL, DATABASE_PATH, or levqor.db].",
-        show_default=False,
-    ),
-]
 
 
 @app.callback(invoke_without_command=True)
@@ -55,13 +48,13 @@ def alerts(
     settings = AlertSettings.from_env()
     hide(*settings.secrets)
     logging.config.dictConfig(LOGGING)
+    if not (settings.telegram_token or settings.smtp_host or settings.alert_urls):
+        raise ConfigError(
+            "TELEGRAM_BOT_TOKEN", "is not set, nor are SMTP_HOST and ALERT_URLS; there is no channel to send by"
+        )
     storage = _open(database)
     try:
         channels = open_channels(settings, StoredMemory(storage))
-        if not channels:
-            raise ConfigError(
-                "TELEGRAM_BOT_TOKEN", "is not set, nor are SMTP_HOST and ALERT_URLS; there is no channel to send by"
-            )
         runner = Runner(storage, settings, channels, dashboard_url=lambda: settings.dashboard_url, post=_post)
         if once:
             runner.run_once()
@@ -69,11 +62,13 @@ def alerts(
         ended = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ended.set())
+        news = storage.watch(runner.wake)
         runner.start()
         typer.echo(f"Alerts      {', '.join(f'{one.name} ({one.target})' for one in channels)}")
         for variable, recipient in settings.defaults.items():
             typer.secho(f"WARNING     Alerts go to {recipient}, the default of {variable}.", fg="yellow", err=True)
         ended.wait()
+        news.close()
         runner.close()
     finally:
         storage.close()
@@ -116,7 +111,7 @@ def _show(rule: RateRule, storage: Storage, since: datetime, cooldown: int, days
 @app.command("why")
 def why(
     event: Annotated[int, typer.Argument(min=0, help="The event's number, as `recent` shows it.")],
-    url: Annotated[str | None, typer.Option(help="The collector's address [default: LEVQOR_ERRORS_URL].")] = None,
+    url: Url = None,
 ) -> None:
     """Say why you were told of an event, or not."""
     found = Api(url).get(f"/api/errors/{event}/alerts")

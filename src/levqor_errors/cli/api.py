@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from ..config import DEFAULT_URL, ClientSettings, CollectorSettings, read_secret, secret_file
+from ..config import ClientSettings, CollectorSettings, read_secret, secret_file
 from ..errors import CollectorRefusedError, CollectorUnreachableError, ConfigError
 from ..redact import Redactor
 
@@ -88,7 +88,3 @@ def find_secret() -> str:
 def shown_url(url: str) -> str:
     """An address as it may be printed: without the password that it may carry."""
     return Redactor().text(url)
-
-
-#: For the options of commands.
-URL_HELP = f"The collector's address [default: LEVQOR_ERRORS_URL, or {DEFAULT_URL}]."

@@ -11,21 +11,14 @@ from ..addresses import shown
 from ..collector.app import create_app
 from ..collector.server import bind, serve
 from ..config import AlertSettings, CollectorSettings, secret_file
-
-#: Shorter ones can be guessed, throttle or not.
-_SHORT_SECRET = 16
+from ..doctor import secret
+from .options import Database
 
 
 def collector(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free one.")] = 8000,
-    database: Annotated[
-        str | None,
-        typer.Option(
-            help="The SQLite file, or a PostgreSQL address [default: DATABASE_URL, DATABASE_PATH, or levqor.db].",
-            show_default=False,
-        ),
-    ] = None,
+    database: Database = None,
     alerts: Annotated[
         bool, typer.Option("--alerts/--no-alerts", help="Also send alerts; else `levqor-errors alerts` does.")
     ] = True,
@@ -52,8 +45,8 @@ def collector(
     typer.echo(f"Alerts      {', '.join(channels) or 'by no channel; see docs/alerts.md'}")
     if settings.internal_secret is None:
         typer.echo(f"Secret      kept in {secret_file(settings.database)}; set INTERNAL_SECRET to choose your own")
-    elif len(settings.internal_secret) < _SHORT_SECRET:
-        _warn(f"INTERNAL_SECRET is shorter than {_SHORT_SECRET} characters; a longer one cannot be guessed.")
+    elif len(settings.internal_secret) < secret.SHORT:
+        _warn(f"INTERNAL_SECRET is shorter than {secret.SHORT} characters; a longer one cannot be guessed.")
     for variable, recipient in alert_settings.defaults.items():
         _warn(f"Alerts go to {recipient}, the default of {variable}; set it to your own.")
     if not _is_loopback(bound_host):

@@ -11,18 +11,19 @@ from ..client.client import Client
 from ..config import ClientSettings
 from ..errors import CollectorRefusedError, CollectorUnreachableError
 from ..severity import SEVERITY_ALIASES
-from .api import URL_HELP, shown_url
+from .api import shown_url
+from .options import Url
 
 FLUSH_SECONDS = 5.0
 
 
 def log(
     message: Annotated[str, typer.Argument(help="What happened; `-` reads it from standard input.")],
-    service: Annotated[str | None, typer.Option(help="The service's name [default: LEVQOR_ERRORS_SERVICE].")] = None,
+    service: Annotated[str | None, typer.Option(help="The service's name (default: LEVQOR_ERRORS_SERVICE).")] = None,
     severity: Annotated[str, typer.Option(help="info, warning, error or critical.")] = "error",
     user_email: Annotated[str | None, typer.Option(help="Who the user was.")] = None,
     path: Annotated[str | None, typer.Option(help="Where it happened: a path, a screen, a job's name.")] = None,
-    url: Annotated[str | None, typer.Option(help=URL_HELP)] = None,
+    url: Url = None,
 ) -> None:
     """Report an error from a shell script. It is kept and sent later when the collector cannot be reached now."""
     if severity.lower() not in SEVERITY_ALIASES:

@@ -15,10 +15,12 @@ from rich.text import Text
 from .. import limits
 from ..errors import CollectorRefusedError, CollectorUnreachableError
 from ..printable import printable
-from .api import URL_HELP, Api
+from .api import Api
+from .options import Url
 from .terminal import clock, severity_text
 
 POLL_SECONDS = 1.0
+NEWS = "/api/errors/news"
 
 Severity = Annotated[str | None, typer.Option(help="One, or several with commas between.")]
 Source = Annotated[str | None, typer.Option(help="backend or frontend.")]
@@ -29,7 +31,6 @@ Search = Annotated[str | None, typer.Option("--search", "-q", help="Words in the
 Since = Annotated[str | None, typer.Option(help="Received at this time (ISO 8601, UTC) or later.")]
 Until = Annotated[str | None, typer.Option(help="Received before this time.")]
 AsJson = Annotated[bool, typer.Option("--json", help="An event a line, as JSON.")]
-Url = Annotated[str | None, typer.Option(help=URL_HELP)]
 
 
 def recent(
@@ -91,41 +92,35 @@ def tail(
     api = Api(url)
     params = _params(severity=severity, source=source, service=service, environment=environment, release=release, q=q)
     console = Console(highlight=False)
-    first = api.recent({**params, "limit": max(lines, 1)})["errors"]
-    last = first[0]["id"] if first else 0
-    _print(console, list(reversed(first[:lines])), as_json)
+    # Before the first are read, so that none is between them and the news; what is in both is shown once.
+    cursor = api.get(NEWS, {})["cursor"] if follow else None
+    first = api.recent({**params, "limit": max(lines, 1)})["errors"][:lines]
+    _print(console, list(reversed(first)), as_json)
+    shown = {event["id"] for event in first}
     while follow:
         time.sleep(POLL_SECONDS)
+        for news in _news(api, params, cursor):
+            cursor = news["cursor"]
+            if news["missed"]:
+                typer.echo("Some errors may not be shown here: more time has passed than is remembered.", err=True)
+            _print(console, [event for event in news["errors"] if event["id"] not in shown], as_json)
+
+
+def _news(api: Api, params: dict[str, Any], cursor: str | None) -> Iterator[dict[str, Any]]:
+    """What is new since a cursor. An id is no cursor: several collectors commit in another order than that of ids."""
+    more = True
+    while more:
         try:
-            fresh = _newer_than(api, params, last)
+            news = api.get(NEWS, {**params, "after": cursor})
         except CollectorUnreachableError:
             # A collector that restarts is no reason to stop watching.
-            continue
+            return
         except CollectorRefusedError as error:
             if error.status < 500:
                 raise
-            continue
-        if fresh:
-            last = fresh[0]["id"]
-            _print(console, list(reversed(fresh)), as_json)
-
-
-def _newer_than(api: Api, params: dict[str, Any], last: int) -> list[dict[str, Any]]:
-    """All events after the last one shown, page by page where there are many."""
-
-    def walk() -> Iterator[dict[str, Any]]:
-        before: int | None = None
-        while True:
-            page = api.recent(_params(**params, limit=limits.PAGE_MAX, before=before))
-            for event in page["errors"]:
-                if event["id"] <= last:
-                    return
-                yield event
-            before = page["next"]
-            if before is None:
-                return
-
-    return list(walk())
+            return
+        yield news
+        cursor, more = news["cursor"], news["more"]
 
 
 def _print(console: Console, errors: list[dict[str, Any]], as_json: bool) -> None:

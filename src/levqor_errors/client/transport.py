@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import json
 import time
 from collections.abc import Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
 import httpx
+
+from ..bounded import json_object, read_bounded
 
 #: Seconds.
 CONNECT_TIMEOUT = 3.0
@@ -72,7 +73,9 @@ class Transport:
         body = gzip.compress(b"\n".join(batch), compresslevel=3)
         try:
             with self._client.stream("POST", self._url, content=body, headers=self._headers) as response:
-                return _outcome(response, _read(response, time.monotonic() + self._timeout), batch)
+                until = time.monotonic() + self._timeout
+                body = read_bounded(response.iter_raw(), most=ANSWER_BYTES, until=until)
+                return _outcome(response, body, batch)
         except Exception as error:  # noqa: BLE001 - of sockets, TLS, IDNA, a proxy's setting: none is an answer
             return Outcome(Verdict.LATER, why=f"no answer: {type(error).__name__}")
 
@@ -83,7 +86,7 @@ class Transport:
 
 def _outcome(response: httpx.Response, body: bytes, batch: Sequence[bytes]) -> Outcome:
     status = response.status_code
-    answer = _json_object(body)
+    answer = json_object(body)
     if status == 200:
         # A proxy's page can be a 200 too; only the collector's own words are a commit.
         if answer.get("ok") is True and isinstance(answer.get("rejected"), list):
@@ -94,24 +97,6 @@ def _outcome(response: httpx.Response, body: bytes, batch: Sequence[bytes]) -> O
         return Outcome(Verdict.SPLIT, why=f"status {status}: {answer.get('error', '')}")
     verdict, hint = (Verdict.BARRED, f"; {_KEY_HINT}") if status in (401, 403) else (Verdict.LATER, "")
     return Outcome(verdict, retry_after=_retry_after(response), why=f"status {status}{hint}")
-
-
-def _read(response: httpx.Response, until: float) -> bytes:
-    """An answer's body, as far as a collector's can be long, and no longer than it may take."""
-    body = b""
-    for chunk in response.iter_raw():
-        body += chunk
-        if len(body) > ANSWER_BYTES or time.monotonic() > until:
-            break
-    return body
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _rejected(entries: list[Any], length: int) -> list[tuple[int, str]]:

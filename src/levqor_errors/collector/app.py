@@ -46,6 +46,7 @@ from .proxies import Proxies
 from .queries import Queries
 from .refusals import Refusals
 from .secret import owner_secret
+from .sharing import Ledger, Sharing
 from .writer import Writer
 
 INGEST_PATH: Final = "/api/errors/log"
@@ -72,9 +73,13 @@ class Collector:
         #: Counted by our own server (`server.serve`); in somebody else's, none are.
         self.connections = Connections()
         limiter = None
+        self.sharing: Sharing | None = None
         if settings.rate_limit is not None:
+            ledger = Ledger(secret) if storage.exchange is not None else None
             named = set(settings.ingest_keys.values()) - {ANY}
-            limiter = Limiter(settings.rate_limit, named.union(storage.services()))
+            limiter = Limiter(settings.rate_limit, named.union(storage.services()), ledger)
+            if ledger is not None and storage.exchange is not None:
+                self.sharing = Sharing(ledger, storage.exchange)
         keys = dict(settings.ingest_keys)
         #: With which the alerts' canary comes in, where a key is asked for.
         self.canary_key = secrets.token_urlsafe() if keys else None
@@ -92,6 +97,8 @@ class Collector:
         self.writer.close()
         self.alerting.close()
         self.janitor.close()
+        if self.sharing is not None:
+            self.sharing.close()
         self.storage.close()
 
 
@@ -195,6 +202,7 @@ def _owner(collector: Collector) -> list[BaseRoute]:
     login = Login(collector.auth)
     return [
         Route("/api/errors/recent", queries.recent),
+        Route("/api/errors/news", queries.news),
         Route("/api/errors/stats", queries.stats),
         Route("/api/errors/{id}", queries.get),
         Route("/api/errors/{id}/alerts", queries.alerts),

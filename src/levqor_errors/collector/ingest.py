@@ -70,6 +70,8 @@ class Ingest:
             await send_empty(send, self._cors.preflight(origin))
             return
         client = client_of(scope)
+        if self._limiter is not None:
+            client = self._limiter.alias(client)
         events = size = 0
         try:
             service = self._keys.service(headers, scope["query_string"])

@@ -20,6 +20,7 @@ from ..errors import RateLimitedError
 from .buckets import Buckets
 from .new_issues import NewIssues
 from .refusals import Reason
+from .sharing import Ledger, make_buckets
 
 #: The key of the one bucket that all share.
 _ALL: Final = ""
@@ -35,11 +36,12 @@ class _Told(NamedTuple):
 
 
 class Limiter:
-    """The limits of one collector.
+    """The limits of one collector, or of all that share a ledger, within what `sharing.py` says.
 
     Args:
         rate: events a second of one client (`RATE_LIMIT`); all other rates are multiples of it.
         services: names that are known already.
+        ledger: where others are told of it; `None`: there are no others.
         clock: seconds, never going back.
 
     Attributes:
@@ -47,17 +49,38 @@ class Limiter:
     """
 
     def __init__(
-        self, rate: float, services: Iterable[str] = (), *, clock: Callable[[], float] = time.monotonic
+        self,
+        rate: float,
+        services: Iterable[str] = (),
+        ledger: Ledger | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
-        self._clients = _by_the_second(rate, limits.CLIENTS)
-        self._services = _by_the_second(rate * limits.SERVICE_SHARE, limits.SERVICES)
-        self._total = _by_the_second(rate * limits.TOTAL_SHARE, 1)
+        self._ledger = ledger
+        make = make_buckets if ledger is None else ledger.buckets
+
+        def by_the_second(name: str, rate: float, most: int) -> Buckets:
+            return make(name, rate, rate * limits.BURST_SECONDS, most=most)
+
+        def by_the_hour(name: str, amount: int, most: int) -> Buckets:
+            return make(name, amount / _HOUR, amount, most=most)
+
+        self._clients = by_the_second("clients", rate, limits.CLIENTS)
+        self._services = by_the_second("services", rate * limits.SERVICE_SHARE, limits.SERVICES)
+        self._total = by_the_second("total", rate * limits.TOTAL_SHARE, 1)
         self._known = set(services)
-        self._names = _by_the_hour(limits.NEW_SERVICES_CLIENT, limits.CLIENTS)
-        self._names_total = _by_the_hour(limits.NEW_SERVICES, 1)
-        self.issues = NewIssues(clock)
+        self._names = by_the_hour("new_services", limits.NEW_SERVICES_CLIENT, limits.CLIENTS)
+        self._names_total = by_the_hour("new_services_total", limits.NEW_SERVICES, 1)
+        self.issues = NewIssues(clock, make)
+        if ledger is not None:
+            # On another thread. A set takes them in one step, as far as others see.
+            ledger.learn = self._known.update
         self._told: OrderedDict[str, _Told] = OrderedDict()
+
+    def alias(self, client: str) -> str:
+        """The name by which everything here knows a client, given by `proxies.client_of`."""
+        return client if self._ledger is None else self._ledger.alias(client)
 
     def told(self, client: str) -> RateLimitedError | None:
         """What to answer, unread, to a large body of a client that was told to wait and did not."""
@@ -82,7 +105,7 @@ class Limiter:
         """Take a request's cost from all that it counts against, or from none.
 
         Args:
-            client: whose it is, as `proxies.client_of` says.
+            client: whose it is, as `alias` says.
             services: how many of its events are of each service.
             events: how many it has, those that the gate refused as well.
             size: its bytes, inflated.
@@ -140,6 +163,8 @@ class Limiter:
         self._names.take(client, amount, now)
         self._names_total.take(_ALL, amount, now)
         self._known |= names
+        if self._ledger is not None:
+            self._ledger.let_in(names)
 
     def _tell(self, client: str, reason: Reason, why: str, wait: float, now: float) -> RateLimitedError:
         """Remember that this client is told to wait. Not the error itself: with its traceback it holds the request."""
@@ -156,11 +181,3 @@ def _error(reason: Reason, why: str, wait: float) -> RateLimitedError:
 
 def _cost(events: int, size: int) -> int:
     return max(events, size // limits.EVENT_BYTES)
-
-
-def _by_the_second(rate: float, most: int) -> Buckets:
-    return Buckets(rate, rate * limits.BURST_SECONDS, most=most)
-
-
-def _by_the_hour(amount: int, most: int) -> Buckets:
-    return Buckets(amount / _HOUR, amount, most=most)

@@ -85,7 +85,7 @@ class LogFormatter(logging.Formatter):
 
     @staticmethod
     def _name(name: str) -> str:
-        name = _NOT_A_NAME.sub("_", _without_hidden(name))[: limits.CONTEXT_KEY_CHARS] or "_"
+        name = _NOT_A_NAME.sub("_", without_hidden(name))[: limits.CONTEXT_KEY_CHARS] or "_"
         return f"{name}_" if name in _OURS else name
 
     def _value(self, value: object, most: int = limits.MESSAGE_CHARS) -> str:
@@ -95,7 +95,7 @@ class LogFormatter(logging.Formatter):
             return "null" if value is None else str(value).lower()
         # What is known to be secret goes first. What only looks like it is sought in a bounded text; a first cut that
         # went through it may leave halves beside the gap, and the second takes those away.
-        text = _cut(_without_hidden(_text(value).rstrip("\r\n")), 2 * most)
+        text = _cut(without_hidden(_text(value).rstrip("\r\n")), 2 * most)
         text = _cut(self._redactor.text(text), most)
         if _BARE.fullmatch(text):
             return text
@@ -103,7 +103,8 @@ class LogFormatter(logging.Formatter):
         return f'"{printable(escaped)}"'
 
 
-def _without_hidden(text: str) -> str:
+def without_hidden(text: str) -> str:
+    """A text without what was made known to `hide`."""
     for secret in _hidden:
         text = text.replace(secret, REDACTED)
     return text

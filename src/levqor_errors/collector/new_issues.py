@@ -12,7 +12,7 @@ from collections.abc import Callable, Set
 from typing import Final
 
 from .. import limits
-from .buckets import Buckets
+from .sharing import MakeBuckets, make_buckets
 
 _ALL: Final = ""
 
@@ -23,12 +23,15 @@ class NewIssues:
 
     Args:
         clock: seconds, never going back.
+        make: makes the buckets.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], make: MakeBuckets = make_buckets) -> None:
         self._clock = clock
-        self._clients = Buckets(limits.NEW_ISSUES_CLIENT / 3600, limits.NEW_ISSUES_CLIENT)
-        self._total = Buckets(limits.NEW_ISSUES / 3600, limits.NEW_ISSUES, most=1)
+        self._clients = make(
+            "new_issues", limits.NEW_ISSUES_CLIENT / 3600, limits.NEW_ISSUES_CLIENT, most=limits.CLIENTS
+        )
+        self._total = make("new_issues_total", limits.NEW_ISSUES / 3600, limits.NEW_ISSUES, most=1)
         self._seen: set[str] = set()
 
     def unseen(self, groups: Set[str]) -> Set[str]:

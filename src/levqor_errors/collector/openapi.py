@@ -198,6 +198,26 @@ DOCUMENT: Final[dict[str, Any]] = {
                 "responses": {**_GUARDED, "200": _answer("A page.", ref("Page")), "400": _response("Invalid")},
             }
         },
+        "/api/errors/news": {
+            "get": {
+                "operationId": "news",
+                "summary": "Events that were committed after a cursor, each once, the oldest first",
+                "description": (
+                    "To follow: take a cursor without `after`, read what is there by `recent`, and from then on ask "
+                    "with the last answer's cursor, at once while there is `more`."
+                ),
+                "security": _OWNER,
+                "parameters": [
+                    *_FILTERS,
+                    _query(
+                        "after",
+                        {"type": "string"},
+                        "`cursor` of the last answer. Without it there are no events, only a cursor.",
+                    ),
+                ],
+                "responses": {**_GUARDED, "200": _answer("What is new.", ref("News")), "400": _response("Invalid")},
+            }
+        },
         "/api/errors/stats": {
             "get": {
                 "operationId": "stats",

@@ -141,7 +141,8 @@ _STATS: Final = _object(
     series={"type": "array", "items": _object(start=TIME, **dict.fromkeys(SEVERITIES, COUNT))},
     refused={
         "type": "object",
-        "description": "What was not taken in the hours that the range touches, of all senders, by the reason.",
+        "description": "What was not taken in the hours that the range touches, of all senders, by the reason; it is "
+        "written down every two seconds, and /metrics has it at once.",
         "propertyNames": {"enum": [reason.value for reason in Reason]},
         "additionalProperties": _object(requests=COUNT, events=COUNT),
     },
@@ -213,6 +214,20 @@ SCHEMAS: Final = {
         errors={"type": "array", "maxItems": limits.PAGE_MAX, "items": ref("StoredEvent")},
         count={"type": "integer", "minimum": 0, "maximum": limits.PAGE_MAX},
         next={**nullable(_ID), "description": "Pass it as `before` for the next page."},
+    ),
+    "News": _object(
+        ok={"const": True},
+        errors={"type": "array", "maxItems": limits.PAGE_MAX, "items": ref("StoredEvent")},
+        count={"type": "integer", "minimum": 0, "maximum": limits.PAGE_MAX},
+        cursor={"type": "string", "description": "Pass it as `after` to read on."},
+        more={"type": "boolean", "description": "There is more already."},
+        missed={
+            "type": "boolean",
+            "description": (
+                "`after` is older than what is remembered, or of another database: events may be missing here. Read "
+                "pages by `recent`, and go on from this answer's cursor."
+            ),
+        },
     ),
     "Stats": _STATS,
     "Health": _HEALTH,

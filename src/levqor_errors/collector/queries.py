@@ -1,6 +1,9 @@
-"""The JSON API for reading: recent events, one event, statistics. Parameters are checked here, for the pages too."""
+"""The JSON API for reading: recent events, what is new, one event, statistics. Parameters are checked here, for the
+pages too."""
 
 from __future__ import annotations
+
+from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
@@ -14,9 +17,11 @@ from ..errors import RequestRefusedError
 from ..event import Source
 from ..ids import canonical_uuid
 from ..severity import SEVERITY_ALIASES
-from ..storage import Filters, Storage
+from ..storage import Filters, News, Storage
 from .answers import JsonResponse
 
+#: So many events are a page however large each of them is.
+_SURELY_A_PAGE: Final = limits.PAGE_BYTES // limits.EVENT_CHARS
 #: An id that SQLite and PostgreSQL can compare with; more digits than that are not an id.
 _ID_DIGITS = 18
 
@@ -42,6 +47,27 @@ class Queries:
         before = read_number(params, "before")
         page = await run_in_threadpool(self._storage.recent, filters, limit=limit, before=before)
         return JsonResponse({"ok": True, "errors": page.errors, "count": len(page.errors), "next": page.next})
+
+    async def news(self, request: Request) -> Response:
+        """GET /api/errors/news."""
+        params = request.query_params
+        filters = read_filters(params)
+        events, news = await run_in_threadpool(self._news, filters, params.get("after") or None)
+        return JsonResponse(
+            {
+                "ok": True, "errors": events, "count": len(events), "cursor": news.cursor, "more": news.more,
+                "missed": news.missed,
+            }
+        )  # fmt: skip
+
+    def _news(self, filters: Filters, after: str | None) -> tuple[list[dict[str, Any]], News]:
+        """What is new and matches, the oldest first."""
+        for most in (limits.PAGE_MAX, _SURELY_A_PAGE):
+            news = self._storage.news(after, most=most)
+            page = self._storage.recent(filters, limit=most, among=news.ids)
+            if page.next is None:
+                break
+        return page.errors[::-1], news
 
     async def get(self, request: Request) -> Response:
         """GET /api/errors/{id}."""

@@ -1,9 +1,12 @@
 """Storage: where committed events live. Comes after `grouping`, before the dashboard's and the API's queries.
 
 base.py      the protocol and its data
+watchers.py  who is woken when there is news
+facts.py     what a look from outside finds (`inspect`)
 rows.py      what is written of an event, and what a batch adds to counts
 read.py      pages, single events, statistics
 thinning.py  which events go when there is no room
+transfer.py  everything of one database into another
 sqlite/      the protocol on an SQLite file
 postgres/    the protocol on a PostgreSQL database
 """
@@ -12,9 +15,15 @@ from __future__ import annotations
 
 from ..addresses import is_address
 from ..errors import StorageUnusableError
-from .base import Filters, NewEvent, Page, Size, Storage, StoredEvent, Thinned
+from .base import Filters, NewEvent, News, Page, Size, Storage, StoredEvent, Thinned
+from .facts import PostgresFacts, SqliteFacts
 
-__all__ = ["Filters", "NewEvent", "Page", "Size", "Storage", "StoredEvent", "Thinned", "open_storage"]
+__all__ = [
+    "Filters", "NewEvent", "News", "Page", "PostgresFacts", "Size", "SqliteFacts", "Storage", "StoredEvent", "Thinned",
+    "inspect", "open_storage",
+]  # fmt: skip
+
+_NEEDS_DRIVER = "PostgreSQL needs its driver; install it with: pip install 'levqor-errors[postgres]'"
 
 
 def open_storage(database: str, *, max_bytes: int | None = None, min_free_bytes: int | None = None) -> Storage:
@@ -33,10 +42,25 @@ def open_storage(database: str, *, max_bytes: int | None = None, min_free_bytes:
         try:
             from .postgres.storage import PostgresStorage
         except ImportError as error:
-            raise StorageUnusableError(
-                "PostgreSQL needs its driver; install it with: pip install 'levqor-errors[postgres]'"
-            ) from error
+            raise StorageUnusableError(_NEEDS_DRIVER) from error
         return PostgresStorage(database, max_bytes=max_bytes)
     from .sqlite.storage import SqliteStorage
 
     return SqliteStorage(database, max_bytes=max_bytes, min_free_bytes=min_free_bytes)
+
+
+def inspect(database: str) -> SqliteFacts | PostgresFacts:
+    """Look at a database without opening it for work: nothing is made, migrated or changed, whatever state it is in.
+
+    Args:
+        database: as for `open_storage`.
+    """
+    if is_address(database):
+        try:
+            from .postgres import inspect as postgres
+        except ImportError:
+            return PostgresFacts(trouble=_NEEDS_DRIVER)
+        return postgres.inspect(database)
+    from .sqlite import inspect as sqlite
+
+    return sqlite.inspect(database)

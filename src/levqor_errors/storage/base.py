@@ -6,7 +6,7 @@ writer's thread (`write`), the janitor's (the upkeep) or a worker thread (the re
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from ..errors import EventUnstorableError
 from ..event import ErrorEvent
 from ..grouping import Group
+from .watchers import Watch
 
 if TYPE_CHECKING:
     from .alerts.store import AlertStore
@@ -69,6 +70,20 @@ class Page(NamedTuple):
     next: int | None
 
 
+class News(NamedTuple):
+    """What was committed after a cursor."""
+
+    #: Of events, each once; of several collectors in no particular order. Some may be deleted by now.
+    ids: list[int]
+    #: For the next call. Text without meaning to anybody but the database that gave it.
+    cursor: str
+    #: There is more already; ask again.
+    more: bool
+    #: The cursor is older than what news are kept, or another database's. Nobody knows what was missed: read pages
+    #: anew, and go on from this answer's cursor.
+    missed: bool
+
+
 class Thinned(NamedTuple):
     """What was deleted to make room."""
 
@@ -94,7 +109,15 @@ class Storage(Protocol):
     """A database of events.
 
     Every method may raise `StorageUnavailableError`, after a bounded wait.
+
+    Attributes:
+        exchange: how collectors tell each other what they let through, where several may use this database. Called
+            with a text for all others, or `None`; gives the texts of the others that are new since its last call. A
+            text that nobody asks for within seconds is gone.
     """
+
+    @property
+    def exchange(self) -> Callable[[str | None], list[str]] | None: ...
 
     async def write(self, batch: Sequence[NewEvent]) -> list[StoredEvent | EventUnstorableError]:
         """Store a batch in one transaction, with its issues and counts; durable when this returns.
@@ -106,8 +129,40 @@ class Storage(Protocol):
         """
         ...
 
-    def recent(self, filters: Filters, *, limit: int, before: int | None = None) -> Page:
-        """Events by id, the newest first: at most `limit`, with ids under `before`."""
+    def recent(
+        self, filters: Filters, *, limit: int, before: int | None = None, among: Sequence[int] | None = None
+    ) -> Page:
+        """Events by id, the newest first: at most `limit`, with ids under `before`, only those `among` these ids.
+
+        Who reads page by page meets every event that was committed before he began, once. One that another collector
+        commits meanwhile may have an id that he is past already; `news` tells of it.
+        """
+        ...
+
+    def news(self, after: str | None, *, most: int) -> News:
+        """The ids of events that were committed after a cursor, by any collector: each once, none left out.
+
+        How to follow: begin to `watch`, then take a cursor (`after=None`), then read what is there (`recent`), so that
+        nothing falls between; what is committed meanwhile may be met twice, and is known by its id. From then on, each
+        time that you are woken: call this with the last answer's cursor until there is no `more`. The events
+        themselves, as far as filters let them through, come from `recent(among=ids)`. A cursor may be kept for long
+        and used by another process; see `News.missed`.
+
+        Args:
+            after: `cursor` of the last answer; `None`: no news, but a cursor to begin with.
+            most: how many ids at most.
+        """
+        ...
+
+    def watch(self, wake: Callable[[], None]) -> Watch:
+        """Have `wake` called soon after each commit of events by whatever process, until the answer is closed.
+
+        Args:
+            wake: called on a thread of the storage's, and must return at once: it may set an event, or call
+                `loop.call_soon_threadsafe`, and whoever waits for that asks for `news`. It is called after each time
+                that the database was away, too, and now and then for nothing. While somebody does not come back from
+                it, others that watch in this process are not woken; commits never wait for it.
+        """
         ...
 
     def get(self, event_id: int) -> dict[str, Any] | None:
@@ -162,6 +217,24 @@ class Storage(Protocol):
 
         Args:
             counts: by hour and reason, how many requests and how many events.
+        """
+        ...
+
+    def digest(self, since: str, until: str, missed: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+        """What happened in a range of `received_at`, for the day's summary. May take long; nobody waits for it.
+
+        Numbers of events are named `now`, `before` (the 24 hours before the range) and `week` (its seven days before).
+
+        Args:
+            since: the first instant.
+            until: the end, which is not in it.
+            missed: ranges of which only the totals are wanted.
+
+        Returns:
+            `severities`, `services` (the loudest; `services_count` of all), `hours` (for a chart), issues as `issues`,
+            `new`, `regressed`, `resolved` and `quiet` (each with `count`, and `top` some of them), what was `refused`
+            in the hours that the range touches, `undelivered` alerts, `canary` and `channels` as they were remembered,
+            totals of `missed`, and `known_since`, the first hour that was ever counted.
         """
         ...
 

@@ -54,14 +54,20 @@ class Dialect(NamedTuple):
     search_value: Callable[[list[str]], str]
 
 
-def recent(db: Dialect, filters: Filters, *, limit: int, before: int | None) -> Page:
+def recent(db: Dialect, filters: Filters, *, limit: int, before: int | None, among: Sequence[int] | None) -> Page:
     """A page of events by id, the newest first."""
     where, values = _where(db, filters)
+    tables = _tables(db, filters)
+    order = db.search_order if filters.q else "e.id"
     if before is not None:
         where.append("e.id < ?")
         values.append(before)
-    tables = _tables(db, filters)
-    order = db.search_order if filters.q else "e.id"
+    if among is not None:
+        if not among:
+            return Page([], None)
+        # Their range as well, so that no search goes through what is older.
+        where.append(f"{order} BETWEEN ? AND ? AND e.id IN ({', '.join('?' * len(among))})")
+        values += [min(among), max(among), *among]
     condition = f"WHERE {' AND '.join(where)}" if where else ""
     rows = db.run(
         f"SELECT {_SELECT} FROM {tables} {condition} ORDER BY {order} DESC LIMIT ?",
@@ -101,10 +107,10 @@ def get(db: Dialect, id_: int) -> dict[str, Any] | None:
 
 def stats(db: Dialect, filters: Filters) -> dict[str, Any]:
     """Exact counts. From the hourly table where it can say, from the rows where only they can."""
-    counted, values = _counted(db, filters)
+    counts_of, values = counted(db, filters)
     # One statement, and so one state of the database: the parts of the answer add up.
     query = (
-        f"{counted} SELECT hour, service, source, severity, CAST(SUM(n) AS BIGINT) FROM counted"
+        f"{counts_of} SELECT hour, service, source, severity, CAST(SUM(n) AS BIGINT) FROM counted"
         " GROUP BY 1, 2, 3, 4 ORDER BY 1"
     )
     counts = list(db.run(query, values))
@@ -184,8 +190,11 @@ def _where(db: Dialect, filters: Filters) -> tuple[list[str], list[Any]]:
     return where, values
 
 
-def _counted(db: Dialect, filters: Filters) -> tuple[str, list[Any]]:
-    """A common table expression `counted (hour, service, source, severity, n)` of all that match, and its values."""
+def counted(db: Dialect, filters: Filters) -> tuple[str, list[Any]]:
+    """A common table expression `counted (hour, service, source, severity, n)` of all that match, and its values.
+
+    Exact for any range: where the filters allow, whole hours are from the hourly table, the ends from rows.
+    """
     if any(value is not None for value in (filters.environment, filters.release, filters.event_id, filters.q)):
         return _counted_rows(db, filters)
     where: list[str] = []

@@ -6,6 +6,7 @@ ledger.py      what happened to each, for the question why
 memory.py      what is to be found again after a restart
 issues.py      what the owner says of an issue
 activity.py    how much services send
+digest.py      what happened in a day
 
 `Storage.alerts()` gives an `AlertStore` inside a transaction, `Storage.alert_reader()` one that only reads.
 """

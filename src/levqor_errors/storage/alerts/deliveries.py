@@ -47,6 +47,15 @@ _UNSENT: Final = """
         + (SELECT COUNT(*) FROM alert_deliveries d JOIN alerts a ON a.id = d.alert_id
             WHERE d.state = 'waiting' AND a.kind <> 'canary')
 """
+# The same.
+_UNSENT_SINCE: Final = """
+    SELECT MIN(at) FROM (
+        SELECT o.created_at AS at FROM alert_outbox o JOIN issues i ON i.id = o.issue_id
+        WHERE o.decided_at IS NULL AND i.state <> 'muted' AND i.service <> ?
+        UNION ALL SELECT a.created_at FROM alert_deliveries d JOIN alerts a ON a.id = d.alert_id
+        WHERE d.state = 'waiting' AND a.kind <> 'canary'
+    ) owed
+"""
 
 
 class AlertRow(NamedTuple):
@@ -143,3 +152,8 @@ class Deliveries:
     def unsent(self) -> int:
         """How much is owed still: open rows of the outbox, and messages on their way."""
         return int(self._db.run(_UNSENT, [CANARY_SERVICE])[0][0])
+
+    def unsent_since(self) -> str | None:
+        """When the oldest of that was first owed; `None`: there is none."""
+        since = self._db.run(_UNSENT_SINCE, [CANARY_SERVICE])[0][0]
+        return None if since is None else str(since)

@@ -29,8 +29,12 @@ WRITE_SECONDS: Final = 20.0
 UPKEEP_LOCK_SECONDS: Final = 0.2
 #: For a connection to be made, or to come back to the pool.
 CONNECT_SECONDS: Final = 5
+#: What connections of collectors are called in pg_stat_activity.
+APPLICATION: Final = "levqor-errors"
 READERS: Final = 4
 ALERTS: Final = 2
+#: Of one collector at most: those, two commits under way, one for facts and one for upkeep.
+COLLECTOR: Final = READERS + ALERTS + 4
 #: A server that has vanished without a word is given up after this.
 _LOST_MILLISECONDS: Final = 10_000
 
@@ -138,7 +142,7 @@ def options(statement_seconds: float | None, lock_seconds: float) -> dict[str, A
     }
     return {
         "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
-        "application_name": "levqor-errors",
+        "application_name": APPLICATION,
         "connect_timeout": CONNECT_SECONDS,
         "tcp_user_timeout": _LOST_MILLISECONDS,
         "client_encoding": "UTF8",

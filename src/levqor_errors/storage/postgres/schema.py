@@ -151,6 +151,19 @@ _TABLES: Final = (
     "CREATE TABLE news (xid xid8 PRIMARY KEY, ids bigint[] NOT NULL, at timestamptz NOT NULL DEFAULT now())",
 )
 
+_SHARED_LIMITS: Final = (
+    # What collectors tell each other of their limits (`exchange.py`). Of no worth after a crash, and so not logged.
+    """
+    CREATE UNLOGGED TABLE limits_told (
+        collector uuid NOT NULL,
+        round bigint NOT NULL,
+        told text NOT NULL,
+        at timestamptz NOT NULL DEFAULT now(),
+        PRIMARY KEY (collector, round)
+    )
+    """,
+)
+
 # As in SQLite's m004.
 _ALERTS: Final = (
     "DROP INDEX alert_outbox_unsent",
@@ -212,7 +225,33 @@ _ALERTS: Final = (
     'CREATE TABLE alert_memory (key text COLLATE "C" PRIMARY KEY, value text NOT NULL, at text COLLATE "C" NOT NULL)',
 )
 
-STEPS: Final[dict[str, tuple[str, ...]]] = {"m001_tables": _TABLES, "m003_alerts": _ALERTS}
+STEPS: Final[dict[str, tuple[str, ...]]] = {
+    "m001_tables": _TABLES,
+    "m002_shared_limits": _SHARED_LIMITS,
+    "m003_alerts": _ALERTS,
+}
+
+
+def taken(connection: psycopg.Connection) -> set[str] | None:
+    """Which steps the database has; `None`: no collector has ever used it.
+
+    Raises:
+        StorageUnusableError: its steps are not ours: a newer version's, or it is another program's database.
+        psycopg.Error: the database's own.
+    """
+    known = connection.execute("SELECT to_regclass('levqor_steps') IS NOT NULL").fetchone() == (True,)
+    if not known:
+        if connection.execute("SELECT to_regclass('error_events') IS NOT NULL").fetchone() == (True,):
+            raise StorageUnusableError(
+                "the database has a table error_events that is not ours; give DATABASE_URL a database of its own"
+            )
+        return None
+    steps = {name for (name,) in connection.execute("SELECT name FROM levqor_steps")}
+    if steps - STEPS.keys():
+        raise StorageUnusableError(
+            "the database was made by a newer version of levqor-errors; install that version, or a newer one"
+        )
+    return steps
 
 
 def migrate(connection: psycopg.Connection) -> None:
@@ -224,20 +263,11 @@ def migrate(connection: psycopg.Connection) -> None:
     """
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [locks.MIGRATION])
-        known = connection.execute("SELECT to_regclass('levqor_steps') IS NOT NULL").fetchone() == (True,)
-        if not known:
-            if connection.execute("SELECT to_regclass('error_events') IS NOT NULL").fetchone() == (True,):
-                raise StorageUnusableError(
-                    "the database has a table error_events that is not ours; give DATABASE_URL a database of its own"
-                )
+        known = taken(connection)
+        if known is None:
             connection.execute("CREATE TABLE levqor_steps (name text PRIMARY KEY, at timestamptz DEFAULT now())")
-        taken = {name for (name,) in connection.execute("SELECT name FROM levqor_steps")}
-        if taken - STEPS.keys():
-            raise StorageUnusableError(
-                "the database was made by a newer version of levqor-errors; install that version, or a newer one"
-            )
         for name, statements in STEPS.items():
-            if name not in taken:
+            if name not in (known or ()):
                 for statement in statements:
                     connection.execute(statement)
                 connection.execute("INSERT INTO levqor_steps (name) VALUES (%s)", [name])

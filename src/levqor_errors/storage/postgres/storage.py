@@ -1,35 +1,38 @@
 """PostgreSQL storage: what the collector asks of it, and how it is doing. Several collectors may share one database.
 
-`connections.py` keeps the connections; what is done with them is in `write.py`, `..read` and `upkeep.py`.
+`open.py` opens the database, `connections.py` keeps the connections; what is done with them is in `write.py`, `..read`,
+`upkeep.py`, `news.py` and `exchange.py`. `listen.py` tells when there is news.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 import psycopg
 
 from ... import limits
-from ...errors import EventUnstorableError, StorageUnavailableError, StorageUnusableError
+from ...errors import EventUnstorableError, StorageUnavailableError
 from .. import read
 from ..alerts import AlertDialect
+from ..alerts.digest import digest
 from ..alerts.store import AlertStore
-from ..base import Filters, NewEvent, Page, Size, StoredEvent, Thinned
+from ..base import Filters, NewEvent, News, Page, Size, StoredEvent, Thinned
 from ..rows import Row, Written, to_row
 from ..thinning import Thinner
-from . import connections, locks, schema, upkeep, write
+from ..watchers import Watch, Watchers
+from . import connections, locks, news, upkeep, write
 from .connections import LoopConnections, Pool
+from .exchange import Exchange
+from .listen import Listener, Notifier
+from .open import open_database, version
 from .search import dialect
 
-#: Partitioned tables with our kind of indexes, and RETURN in SQL functions (14).
-_OLDEST: Final = 140_000
 #: How often a write is tried again at once when another collector's was in its way.
 _TRIES: Final = 4
-#: Starting up waits longer than a write does: another collector may be migrating this database.
-_START_LOCK_SECONDS: Final = 60.0
 
 _ADD_REFUSALS: Final = """
     INSERT INTO refusals (hour, reason, requests, events) VALUES (%s, %s, %s, %s)
@@ -53,12 +56,18 @@ class PostgresStorage:
     def __init__(
         self, address: str, *, max_bytes: int | None = None, read_seconds: float = limits.READ_SECONDS
     ) -> None:
+        self._address = address
         self._max_bytes = max_bytes
-        self._version = _set_up(address)
+        with open_database(address) as connection:
+            self._version = version(connection)
         self._thinner = Thinner()
         self._known_days: set[str] = set()
         self._full = False
         self._loops = LoopConnections(address)
+        self._notifier = Notifier(self._loops)
+        self._watchers = Watchers()
+        self._watching = threading.Lock()
+        self._listener: Listener | None = None
         #: For whatever may take long.
         self._searches = Pool(
             address, connections.READERS, statement_seconds=read_seconds, lock_seconds=connections.LOCK_SECONDS
@@ -67,6 +76,7 @@ class PostgresStorage:
         self._facts = Pool(address, 1, statement_seconds=read_seconds, lock_seconds=connections.LOCK_SECONDS)
         #: For the janitor, who may count all events, and who gives way to everybody.
         self._upkeep = Pool(address, 1, statement_seconds=None, lock_seconds=connections.UPKEEP_LOCK_SECONDS)
+        self.exchange = Exchange(self._facts)
 
         #: For those who tell people: a thread a channel, and one that decides.
         self._alerts = Pool(
@@ -78,6 +88,8 @@ class PostgresStorage:
             raise StorageUnavailableError("the database is full; its oldest events are being deleted", retry_after=10)
         rows = [Row._make(to_row(new)) for new in batch]
         results = await self._write(rows)
+        if any(isinstance(one, Written) and not one.duplicate for one in results):
+            self._notifier.committed()
         return [
             EventUnstorableError(one) if isinstance(one, str) else StoredEvent(one.id, new.event.event_id, *one[1:])
             for new, one in zip(batch, results, strict=True)
@@ -98,9 +110,22 @@ class PostgresStorage:
                 write.write_batch(connection, rows, self._known_days), connections.WRITE_SECONDS
             )
 
-    def recent(self, filters: Filters, *, limit: int, before: int | None = None) -> Page:
+    def recent(
+        self, filters: Filters, *, limit: int, before: int | None = None, among: Sequence[int] | None = None
+    ) -> Page:
         with self._searches.lent() as connection:
-            return read.recent(dialect(connection), filters, limit=limit, before=before)
+            return read.recent(dialect(connection), filters, limit=limit, before=before, among=among)
+
+    def news(self, after: str | None, *, most: int) -> News:
+        with self._facts.lent() as connection:
+            return news.read(connection, after, most)
+
+    def watch(self, wake: Callable[[], None]) -> Watch:
+        watch = self._watchers.add(wake)
+        with self._watching:
+            if self._listener is None:
+                self._listener = Listener(self._address, self._watchers.wake)
+        return watch
 
     def get(self, event_id: int) -> dict[str, Any] | None:
         with self._searches.lent() as connection:
@@ -118,7 +143,7 @@ class PostgresStorage:
         with self._facts.lent() as connection:
             connection.execute("SELECT 1 FROM error_events LIMIT 1").fetchone()
             size = upkeep.sizes(connection)
-            unsent = AlertStore(_alert_dialect(connection)).deliveries.unsent()
+            unsent = AlertStore(alert_dialect(connection)).deliveries.unsent()
         return {
             "database": self._version,
             "wal_fix": True,
@@ -173,17 +198,21 @@ class PostgresStorage:
         with self._upkeep.lent() as connection, connection.transaction(), connection.cursor() as cursor:
             cursor.executemany(_ADD_REFUSALS, rows)
 
+    def digest(self, since: str, until: str, missed: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+        with self._upkeep.lent() as connection:
+            return digest(dialect(connection), since, until, missed)
+
     @contextmanager
     def alerts(self) -> Iterator[AlertStore]:
         with self._alerts.lent() as connection, connection.transaction():
-            yield AlertStore(_alert_dialect(connection))
+            yield AlertStore(alert_dialect(connection))
 
     @contextmanager
     def alert_reader(self, *, long: bool = False) -> Iterator[AlertStore]:
         pool = self._searches if long else self._facts
         with pool.lent() as connection, connection.transaction():
             connection.execute("SET TRANSACTION READ ONLY")
-            yield AlertStore(_alert_dialect(connection))
+            yield AlertStore(alert_dialect(connection))
 
     def add_session(self, token_hash: str, *, created_at: str, expires_at: str) -> None:
         with self._transaction() as connection:
@@ -202,6 +231,8 @@ class PostgresStorage:
             connection.execute("DELETE FROM sessions WHERE token_hash = %s", [token_hash])
 
     def close(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
         for pool in (self._searches, self._facts, self._upkeep, self._alerts):
             pool.close()
         self._loops.close()
@@ -212,40 +243,11 @@ class PostgresStorage:
             yield connection
 
 
-def _alert_dialect(connection: psycopg.Connection[Any]) -> AlertDialect:
+def alert_dialect(connection: psycopg.Connection[Any]) -> AlertDialect:
+    """For what the alerts keep, on this connection."""
+
     def run(query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         found = connection.execute(query.replace("?", "%s"), values)
         return found.fetchall() if found.description else []
 
     return AlertDialect(run, "event_counts_now", "event_keys", f"SELECT pg_advisory_xact_lock({locks.ALERTS})")
-
-
-def _set_up(address: str) -> str:
-    """Look at the server, and bring the database up to date; returns its name and version."""
-    try:
-        connection = psycopg.connect(
-            psycopg.conninfo.make_conninfo(address, **connections.options(None, _START_LOCK_SECONDS)), autocommit=True
-        )
-    except psycopg.ProgrammingError as error:
-        # Without its text, which quotes the address.
-        raise StorageUnusableError(
-            "DATABASE_URL is no address of a PostgreSQL database such as postgresql://user@host/name"
-        ) from error
-    except psycopg.OperationalError as error:
-        raise StorageUnusableError(f"DATABASE_URL: no connection to PostgreSQL: {_why(error)}") from None
-    with connection:
-        info = connection.info
-        if info.server_version < _OLDEST:
-            raise StorageUnusableError(f"PostgreSQL {info.server_version // 10_000} is too old; 14 or newer is needed")
-        if info.parameter_status("server_encoding") != "UTF8":
-            raise StorageUnusableError("the database's encoding is not UTF8; make one with ENCODING 'UTF8'")
-        try:
-            schema.migrate(connection)
-        except psycopg.Error as error:
-            raise StorageUnusableError(f"the database cannot be set up: {str(error).splitlines()[0]}") from error
-        return f"PostgreSQL {info.parameter_status('server_version')}".partition(" (")[0]
-
-
-def _why(error: psycopg.OperationalError) -> str:
-    """What the server or the system said. libpq names host, port and user in it, but no password."""
-    return " ".join(str(error).split())

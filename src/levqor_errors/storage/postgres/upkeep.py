@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from psycopg import Connection
 
-from . import locks, partitions
+from . import exchange, locks, partitions
 
 #: News are kept this long; who has slept longer reads the pages anew.
 NEWS_MINUTES: Final = 60
 #: Tables are made for so many days ahead, so that midnight finds one.
-_DAYS_AHEAD: Final = 2
+DAYS_AHEAD: Final = 2
 
 _TRY: Final = f"SELECT pg_try_advisory_xact_lock({locks.UPKEEP})"
 # One statement and so one state: nobody sees a count that is added and still to be added.
@@ -30,7 +30,15 @@ _FOLD: Final = """
     FROM (SELECT issue_id, sum(count) AS count, max(last_seen) AS last_seen FROM taken GROUP BY 1) added
     WHERE id = issue_id
 """
-_FORGET_NEWS: Final = f"DELETE FROM news WHERE at < now() - interval '{NEWS_MINUTES} minutes'"
+# The youngest of those that are too old stays: a reader tells by it what is forgotten (`news.py`). So the table is
+# never empty. By number and not by time, of which there is no index; so many at a time are twice what commits bring.
+_FORGET_NEWS: Final = f"""
+    DELETE FROM news WHERE xid < (
+        SELECT xid FROM (SELECT xid, at FROM news ORDER BY xid LIMIT 5000) oldest
+        WHERE at < now() - interval '{NEWS_MINUTES} minutes' ORDER BY xid DESC LIMIT 1
+    )
+"""
+_FORGET_TOLD: Final = f"DELETE FROM limits_told WHERE at < now() - interval '{exchange.KEPT_SECONDS} seconds'"
 # Not those of days that are still there: a retry may come for them. Ids of two days overlap a little at midnight.
 _FORGET_KEYS: Final = """
     DELETE FROM event_keys WHERE ctid = ANY(ARRAY(
@@ -65,12 +73,13 @@ def fold_counts(connection: Connection[Any]) -> None:
         if connection.execute(_TRY).fetchone() == (True,):
             connection.execute(_FOLD)
             connection.execute(_FORGET_NEWS)
+            connection.execute(_FORGET_TOLD)
 
 
 def prepare_days(connection: Connection[Any]) -> None:
     """See that the next days have their tables."""
     today = datetime.now(timezone.utc).date()
-    ahead = {(today + timedelta(days=days)).isoformat() for days in range(_DAYS_AHEAD)}
+    ahead = {(today + timedelta(days=days)).isoformat() for days in range(DAYS_AHEAD)}
     missing = ahead.difference(partitions.days(connection))
     if missing:
         partitions.make(connection, missing)

@@ -23,6 +23,7 @@ START_BUSY_SECONDS: Final = 30.0
 CHECK_SECONDS: Final = 2.0
 #: RETURNING is the newest thing that is used.
 _OLDEST_SQLITE: Final = (3, 35, 0)
+EMPTY_BESIDE_LOG: Final = "{path} is empty, but {path}-wal beside it is not; restore both from a backup"
 #: How many steps of SQLite's machine are run between two looks at the clock: some milliseconds.
 _CHECK_STEPS: Final = 10_000
 
@@ -40,7 +41,7 @@ def open_database(path: str) -> Database:
         raise StorageUnusableError(f"SQLite {sqlite3.sqlite_version} is too old; 3.35 or newer is needed")
     if file_size(path) == 0 and file_size(f"{path}-wal") > 0:
         # SQLite would take the file for a new one and delete the log, with all that was not copied from it yet.
-        raise StorageUnusableError(f"{path} is empty, but {path}-wal beside it is not; restore both from a backup")
+        raise StorageUnusableError(EMPTY_BESIDE_LOG.format(path=path))
     _make_private(path)
     try:
         _look(path)
@@ -51,14 +52,21 @@ def open_database(path: str) -> Database:
             db.close()
             raise
     except sqlite3.Error as error:
-        raise _unusable(path, error) from error
+        raise unusable(path, error) from error
     return db
 
 
-def connect(path: str, *, read_only: bool, busy_seconds: float) -> Database:
-    """A connection; nothing of the file is read or changed yet."""
+def connect(path: str, *, read_only: bool, busy_seconds: float, how: str = "") -> Database:
+    """A connection; nothing of the file is read or changed yet.
+
+    Args:
+        path: the file.
+        read_only: whether it is refused to write.
+        busy_seconds: how long somebody else's lock is waited for.
+        how: further parameters of SQLite's, as a URI has them.
+    """
     connection = sqlite3.connect(
-        _uri(path, read_only=read_only),
+        _uri(path, read_only=read_only) + (f"&{how}" if how else ""),
         uri=True,
         # The driver begins no transaction of its own; ours are explicit.
         isolation_level=None,
@@ -89,15 +97,19 @@ def _look(path: str) -> None:
     try:
         # One state of it: between two looks another collector may migrate it.
         db.execute("BEGIN")
-        _refuse_others(path, db)
+        refuse_others(path, db)
         db.execute("COMMIT")
-        _check(path, db)
+        check(db)
     finally:
         db.close()
 
 
-def _refuse_others(path: str, db: Database) -> set[str]:
-    """Which steps the database has; none, for a new one."""
+def refuse_others(path: str, db: Database) -> set[str]:
+    """Which steps the database has; none, for a new one.
+
+    Raises:
+        StorageUnusableError: it is another program's, or from the future.
+    """
     applied = {step.name for step in migrations.applied(db)}
     unknown = applied - steps()
     if unknown:
@@ -113,8 +125,12 @@ def _refuse_others(path: str, db: Database) -> set[str]:
     return applied
 
 
-def _check(path: str, db: Database) -> None:
-    """Look for damage in the file's structure, as far as the time goes."""
+def check(db: Database) -> bool:
+    """Look for damage in the file's structure, as far as the time goes; returns whether all of it was looked at.
+
+    Raises:
+        sqlite3.DatabaseError: there is damage.
+    """
     deadline = time.monotonic() + CHECK_SECONDS
     db.conn.set_progress_handler(lambda: time.monotonic() > deadline, _CHECK_STEPS)
     try:
@@ -122,11 +138,12 @@ def _check(path: str, db: Database) -> None:
     except sqlite3.OperationalError as error:
         if "interrupted" not in str(error):
             raise
-        return
+        return False
     finally:
         db.conn.set_progress_handler(None, 0)
     if found != ("ok",):
         raise sqlite3.DatabaseError(f"malformed: {found}")
+    return True
 
 
 def _set_up(path: str, db: Database) -> None:
@@ -142,7 +159,7 @@ def _set_up(path: str, db: Database) -> None:
     # IMMEDIATE: of two collectors that start at once, one migrates while the other waits and finds it done.
     db.execute("BEGIN IMMEDIATE")
     try:
-        _refuse_others(path, db)
+        refuse_others(path, db)
         migrations.apply(db)
         db.execute("COMMIT")
     except BaseException:
@@ -169,7 +186,8 @@ def is_damage(error: sqlite3.Error) -> bool:
     return "malformed" in text or "not a database" in text or "Could not decode" in text
 
 
-def _unusable(path: str, error: sqlite3.Error) -> StorageUnusableError:
+def unusable(path: str, error: sqlite3.Error, *, reading: bool = False) -> StorageUnusableError:
+    """What an error of the driver means for whoever wants to open the file, or only to read it."""
     text = str(error)
     if "not a database" in text:
         why = "is not an SQLite database, or its first page is damaged; restore a backup, or use another file"
@@ -177,6 +195,8 @@ def _unusable(path: str, error: sqlite3.Error) -> StorageUnusableError:
         why = "is damaged; restore a backup, or try `sqlite3 FILE .recover`"
     elif "locked" in text:
         why = "is locked by another program; stop that one first"
+    elif "unable to open" in text and reading:
+        why = "cannot be read by this user; run this as the one that the collector runs as"
     elif "unable to open" in text or "readonly" in text:
         why = f"cannot be opened for writing, nor the -wal and -shm files beside it: {text}"
     else:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -19,10 +20,12 @@ from ... import limits
 from ...errors import EventUnstorableError, StorageUnavailableError
 from .. import read, rows
 from ..alerts import AlertDialect
+from ..alerts.digest import digest
 from ..alerts.store import AlertStore
-from ..base import Filters, NewEvent, Page, Size, StoredEvent, Thinned
+from ..base import Filters, NewEvent, News, Page, Size, StoredEvent, Thinned
 from ..thinning import Thinner
-from . import upkeep
+from ..watchers import Watch, Watchers
+from . import news, upkeep
 from .connections import UPKEEP_BUSY_SECONDS, Connections, QuotaError
 from .driver import sqlite3
 from .search import dialect
@@ -59,6 +62,9 @@ class SqliteStorage:
         StorageUnusableError: when the file cannot be used; says why and what to do.
     """
 
+    #: A file is one collector's; a second one on it has limits of its own.
+    exchange: None = None
+
     def __init__(
         self,
         path: str,
@@ -69,6 +75,7 @@ class SqliteStorage:
         read_seconds: float = limits.READ_SECONDS,
         wal_warn_bytes: int = limits.WAL_WARN_BYTES,
     ) -> None:
+        self._path = path
         self._max_bytes = max_bytes
         self._min_free_bytes = min_free_bytes
         self._read_seconds = read_seconds
@@ -78,6 +85,9 @@ class SqliteStorage:
         self._wanted = 0
         self._space_until = 0.0
         self._to_shorten = False
+        self._watchers = Watchers()
+        self._watching = threading.Lock()
+        self._watcher: news.FileWatcher | None = None
         self._connections = Connections(path, max_bytes=max_bytes, busy_seconds=busy_seconds)
 
     async def write(self, batch: Sequence[NewEvent]) -> list[StoredEvent | EventUnstorableError]:
@@ -91,14 +101,29 @@ class SqliteStorage:
             self._space_until = 0.0
             raise
         self._wanted = 0
+        if self._watcher is not None:
+            self._watcher.committed()
         return [
             EventUnstorableError(one) if isinstance(one, str) else StoredEvent(one.id, new.event.event_id, *one[1:])
             for new, one in zip(batch, results, strict=True)
         ]
 
-    def recent(self, filters: Filters, *, limit: int, before: int | None = None) -> Page:
+    def recent(
+        self, filters: Filters, *, limit: int, before: int | None = None, among: Sequence[int] | None = None
+    ) -> Page:
         with self._reader() as db:
-            return read.recent(dialect(db), filters, limit=limit, before=before)
+            return read.recent(dialect(db), filters, limit=limit, before=before, among=among)
+
+    def news(self, after: str | None, *, most: int) -> News:
+        with self._reader() as db:
+            return news.read(db, after, most)
+
+    def watch(self, wake: Callable[[], None]) -> Watch:
+        watch = self._watchers.add(wake)
+        with self._watching:
+            if self._watcher is None:
+                self._watcher = news.FileWatcher(self._path, self._watchers.wake)
+        return watch
 
     def get(self, event_id: int) -> dict[str, Any] | None:
         with self._reader() as db:
@@ -120,7 +145,7 @@ class SqliteStorage:
         try:
             with self._facts() as db:
                 db.execute("SELECT 1 FROM error_events LIMIT 1").fetchone()
-                unsent = AlertStore(_alert_dialect(db)).deliveries.unsent()
+                unsent = AlertStore(alert_dialect(db)).deliveries.unsent()
         except StorageUnavailableError:
             # A damaged database is told below, with all else that can be said.
             if not self._connections.damaged:
@@ -238,17 +263,23 @@ class SqliteStorage:
         with self._connections.upkeep() as db:
             db.conn.executemany(_ADD_REFUSALS, [(hour, reason, *refused) for (hour, reason), refused in counts.items()])
 
+    def digest(self, since: str, until: str, missed: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+        with self._plans() as db:
+            return digest(dialect(db), since, until, missed)
+
     @contextmanager
     def alerts(self) -> Iterator[AlertStore]:
         with self._transaction() as db:
-            yield AlertStore(_alert_dialect(db))
+            yield AlertStore(alert_dialect(db))
 
     @contextmanager
     def alert_reader(self, *, long: bool = False) -> Iterator[AlertStore]:
         with self._reader() if long else self._facts() as db:
-            yield AlertStore(_alert_dialect(db))
+            yield AlertStore(alert_dialect(db))
 
     def close(self) -> None:
+        if self._watcher is not None:
+            self._watcher.close()
         self._connections.close()
 
     async def _require_space(self) -> None:
@@ -303,7 +334,8 @@ def has_wal_fix(version: tuple[int, ...]) -> bool:
     return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
 
 
-def _alert_dialect(db: Database) -> AlertDialect:
+def alert_dialect(db: Database) -> AlertDialect:
+    """For what the alerts keep, on this connection."""
     # All rows at once: a statement that was not read to its end would be in the way of the commit.
     return AlertDialect(
         run=lambda query, values: db.execute(query, values).fetchall(), counts="event_counts", keys="error_events"

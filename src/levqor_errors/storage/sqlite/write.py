@@ -68,7 +68,7 @@ _UPSERT_OWED: Final = """
         severity = CASE excluded.severity WHEN 'critical' THEN 'critical' ELSE severity END
 """
 
-_INDEX: Final = """
+INDEX: Final = """
     INSERT INTO error_events_fts (rowid, message, stack) SELECT id, message, stack FROM error_events WHERE id >= ?
 """
 
@@ -173,7 +173,7 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Written
         if titles:
             connection.executemany(_INSERT_ISSUE, titles)
         _insert_events(connection, fresh)
-        connection.execute(_INDEX, (fresh[0].id,))
+        connection.execute(INDEX, (fresh[0].id,))
         connection.executemany(_UPDATE_ISSUE, _seen(fresh))
         connection.executemany(_UPSERT_COUNT, hourly(fresh))
         connection.executemany(_UPSERT_OWED, owed(fresh, known.resolved))

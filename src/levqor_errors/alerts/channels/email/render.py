@@ -6,15 +6,18 @@ a text of the bare facts, but a mail in any case.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from .... import limits
 from ....printable import printable
+from ....severity import Severity
 from ...notice import Kind, Notice, last_frames
+from ...summary import amount
 
 #: Of a subject; mail programs show about 80 in a list.
 _SUBJECT_CHARS: Final = 150
@@ -27,8 +30,13 @@ _FRAME_CHARS: Final = 300
 _LINES: Final = 40
 #: What a link may be. Nothing that a sender wrote becomes one, but a setting is somebody's text, too.
 _SCHEMES: Final = frozenset({"http", "https"})
-#: No mail can carry them.
-_UNSENDABLE: Final = re.compile("[\x00\ud800-\udfff]")
+
+_WORST_FIRST: Final = tuple(reversed([severity.value for severity in Severity]))
+#: Of the chart: how high its highest bar is, and the least that is seen.
+_PIXELS: Final = 72
+_LEAST_PIXELS: Final = 3
+#: From nothing to the most.
+_SPARKS: Final = "·▁▂▃▄▅▆▇█"
 
 _LABELS: Final = {
     Kind.CRITICAL: "Critical error",
@@ -43,6 +51,17 @@ _LABELS: Final = {
 }
 #: Of these the severity is what a subject begins with.
 _BY_SEVERITY: Final = frozenset({Kind.CRITICAL, Kind.RATE, Kind.STORM})
+
+
+class Bar(NamedTuple):
+    """An hour in a chart."""
+
+    label: str
+    total: int
+    #: As a character.
+    spark: str
+    #: Severities and their heights in pixels, from the top.
+    parts: list[tuple[str, int]]
 
 
 class Written(NamedTuple):
@@ -66,11 +85,7 @@ def shown(value: object, most: int = _FACT_CHARS, *, lines: bool = False) -> str
 
 def when(instant: str | None) -> str:
     """An instant for people: `2026-11-23 13:05:39 UTC`."""
-    return f"{instant[:10]} {instant[11:19]} UTC" if instant else ""
-
-
-def _number(value: int) -> str:
-    return f"{value:,}"
+    return shown(f"{instant[:10]} {instant[11:19]} UTC") if instant else ""
 
 
 def _environment(*, html: bool) -> Environment:
@@ -82,13 +97,13 @@ def _environment(*, html: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"shown": shown, "when": when, "number": _number, "quoted": _quoted}
+    environment.filters |= {"shown": shown, "when": when, "amount": amount, "quoted": _quoted}
     return environment
 
 
 def _quoted(value: object) -> str:
-    """As a value in an address."""
-    return quote(str(value).encode("utf-8", "replace"), safe="")
+    """A service's name as a value in an address."""
+    return quote(str(value)[: limits.SERVICE_CHARS].encode("utf-8", "replace"), safe="")
 
 
 _html: Final = _environment(html=True)
@@ -101,11 +116,11 @@ def write(notice: Notice) -> Written:
     template = "summary" if notice.kind is Kind.SUMMARY and notice.summary is not None else "alert"
     try:
         values = _values(notice, subject)
-        text = _sendable(_text.get_template(f"{template}.txt").render(values))
+        text = _text.get_template(f"{template}.txt").render(values)
     except Exception as error:  # noqa: BLE001 - whatever is in an event must not be the reason why nobody is told
         return Written(subject, _bare(notice), None, f"in bare facts, since its template failed: {_named(error)}")
     try:
-        html = _sendable(_html.get_template(f"{template}.html").render(values))
+        html = _html.get_template(f"{template}.html").render(values)
     except Exception as error:  # noqa: BLE001 - as above
         return Written(subject, text, None, f"as plain text, since its template failed: {_named(error)}")
     return Written(subject, text, html)
@@ -115,12 +130,11 @@ def _named(error: Exception) -> str:
     return shown(f"{type(error).__name__}: {error}")
 
 
-def _sendable(text: str) -> str:
-    return _UNSENDABLE.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
 def _subject(notice: Notice) -> str:
-    tag = notice.severity if notice.kind in _BY_SEVERITY else notice.kind.value
+    # A summary's title says already that it is one.
+    tag = "levqor-errors" if notice.kind is Kind.SUMMARY else notice.kind.value
+    if notice.kind in _BY_SEVERITY:
+        tag = notice.severity
     service = shown(notice.service, 60)
     title = shown(notice.title, _SUBJECT_CHARS)
     whose = f"{service}: " if service and not title.startswith(service) else ""
@@ -143,7 +157,7 @@ def _values(notice: Notice, subject: str) -> dict[str, Any]:
         "facts": _facts(notice),
         "link": safe_link(notice.link),
         "summary": notice.summary,
-        "tones": ("critical", "error", "warning", "info"),
+        "bars": _bars(notice.summary["hours"]) if notice.summary else [],
     }
 
 
@@ -166,6 +180,25 @@ def _facts(notice: Notice) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value]
 
 
+def _bars(hours: Sequence[Mapping[str, Any]]) -> list[Bar]:
+    """A bar for each hour, the worst at its top. Whatever an hour had is seen, however high the highest bar is."""
+    totals = [sum(hour[severity] for severity in _WORST_FIRST) for hour in hours]
+    peak = max(totals, default=0) or 1
+    return [
+        Bar(
+            shown(hour["label"], 10),
+            total,
+            _SPARKS[-(-total * (len(_SPARKS) - 1) // peak)],
+            [
+                (severity, max(_LEAST_PIXELS, round(hour[severity] / peak * _PIXELS)))
+                for severity in _WORST_FIRST
+                if hour[severity]
+            ],
+        )
+        for hour, total in zip(hours, totals, strict=True)
+    ]
+
+
 def safe_link(url: str | None) -> str | None:
     """An address that a mail may link to, else `None`."""
     if url is None or not url.isascii() or not url.isprintable() or " " in url:
@@ -179,5 +212,6 @@ def safe_link(url: str | None) -> str | None:
 
 def _bare(notice: Notice) -> str:
     lines = [shown(notice.title, _TITLE_CHARS), *(shown(line, _LINE_CHARS) for line in notice.lines[:_LINES])]
-    lines += ["", f"{_LABELS[notice.kind]}, {notice.severity}, {when(notice.at)}", notice.link or "", notice.id]
-    return _sendable("\n".join(lines)) + "\n"
+    lines += ["", f"{_LABELS[notice.kind]}, {shown(notice.severity)}, {when(notice.at)}"]
+    lines += [safe_link(notice.link) or "", shown(notice.id)]
+    return "\n".join(lines) + "\n"

@@ -11,6 +11,7 @@ import contextlib
 import smtplib
 import socket
 import ssl
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -23,6 +24,9 @@ _REPLY_CHARS: Final = 300
 #: The end of a mail may take longer than other steps: some servers look into it first, and whoever gives up too early
 #: sends it twice (RFC 5321, 4.5.3.2.6, would wait ten minutes).
 _DATA_TIMES: Final = 4
+#: All of a connection, after which it is broken off: less than the sender's claim of a message. A server that doubts us
+#: may say each of its lines a byte a second.
+_TOTAL_TIMES: Final = 8
 _READY: Final = 220
 _OK: Final = 250
 _NEEDS_SIGN_IN: Final = 530
@@ -59,6 +63,10 @@ class Mailer:
             try:
                 smtp = self._connect()
                 stack.callback(smtp.close)
+                watch = threading.Timer(self._seconds * _TOTAL_TIMES, _break_off, [smtp])
+                watch.daemon = True
+                watch.start()
+                stack.callback(watch.cancel)
                 smtp.ehlo_or_helo_if_needed()
                 if self._security == "starttls":
                     self._start_tls(smtp)
@@ -215,3 +223,10 @@ class Mailer:
         if isinstance(error, ssl.SSLError) and self._security == "tls":
             return f"{text}; if it wants STARTTLS, as on port 587, set SMTP_SECURITY to starttls"
         return text
+
+
+def _break_off(smtp: smtplib.SMTP) -> None:
+    """Whoever waits for it meets its end. Runs beside, so the socket may be gone already."""
+    with contextlib.suppress(OSError, AttributeError):
+        # Not TLS's own, which would leave the socket to be used without it.
+        socket.socket.shutdown(smtp.sock, socket.SHUT_RDWR)  # type: ignore[arg-type]

@@ -22,6 +22,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from ....bounded import json_object, read_bounded
 from ....config import AlertSettings
 from ....errors import ChannelDownError, ChannelPassingError, ConfigError
 from ....printable import printable
@@ -39,6 +40,8 @@ _RETRY_AFTER_MOST: Final = 24 * 3600.0
 #: Where httpcore writes down heads of answers.
 _HEADS_LOGGER: Final = "httpcore.http11"
 
+#: Why a call that `close` has ended was ended.
+ENDING: Final = "this process is about to end"
 _BOT_ADVICE: Final = "Telegram does not know this bot; set TELEGRAM_BOT_TOKEN as BotFather gives it"
 _CHAT_ADVICE: Final = (
     "this bot cannot see the chat of TELEGRAM_CHAT_ID; a person has to open the bot and press Start, "
@@ -109,7 +112,7 @@ class TelegramApi:
         """
         with self._calling:
             if self.closing.is_set():
-                raise ChannelPassingError("this process is about to end")
+                raise ChannelPassingError(ENDING)
             transport = self._opened()
             request = httpx.Request(
                 "POST",
@@ -126,11 +129,11 @@ class TelegramApi:
             try:
                 response = transport.handle_request(request)
                 with contextlib.closing(response):
-                    body = _read(response, deadline)
+                    body = read_bounded(response.iter_raw(), most=ANSWER_BYTES, until=deadline)
             except Exception as error:  # noqa: BLE001 - of sockets, TLS, IDNA, a proxy: none is an answer
-                why = self._said(f"{type(error).__name__}: {error}")
+                why = f"no answer from Telegram ({self._said(f'{type(error).__name__}: {error}')})"
                 # Without its cause, whose text is not ours to answer for.
-                raise ChannelPassingError(f"no answer from Telegram ({why})") from None
+                raise ChannelPassingError(ENDING if self.closing.is_set() else why) from None
         return self._meaning(response.status_code, body)
 
     def close(self) -> None:
@@ -181,7 +184,7 @@ class TelegramApi:
         return printable(self._token.sub(REDACTED, text)[:_SAID_CHARS])
 
     def _meaning(self, status: int, body: bytes) -> Any:
-        answer = _json_object(body)
+        answer = json_object(body)
         if status == 200 and answer.get("ok") is True and "result" in answer:
             return answer["result"]
         description = answer.get("description")
@@ -218,21 +221,3 @@ def _refusal(code: int, said: str, parameters: Mapping[str, Any]) -> Refusal:
     if code == 403:
         raise ChannelDownError(f"{_RIGHTS_ADVICE} (Telegram: {said})")
     return Refusal(said)
-
-
-def _read(response: httpx.Response, deadline: float) -> bytes:
-    """An answer's body, as far as one of the Bot API's can be long, and no longer than it may take."""
-    body = b""
-    for chunk in response.iter_raw():
-        body += chunk
-        if len(body) > ANSWER_BYTES or time.monotonic() > deadline:
-            break
-    return body
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}

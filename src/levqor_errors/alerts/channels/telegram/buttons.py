@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -17,6 +18,9 @@ from .text import cleaned, cut
 POLL_SECONDS: Final = 25
 #: Presses in one answer; see `api.ANSWER_BYTES`.
 _PRESSES: Final = 20
+#: Telegram forgets what is older than a day, and after a week without a press it may count on from a lower number: an
+#: old offset would then throw away what has not been read. https://core.telegram.org/bots/api#update
+_OFFSET_SECONDS: Final = 2 * 24 * 3600
 #: https://core.telegram.org/bots/api#answercallbackquery
 _ANSWER_CHARS: Final = 200
 #: On a button, of which a phone shows about 40.
@@ -58,20 +62,25 @@ class TelegramButtons:
             ChannelDownError: not until somebody acts.
             StorageUnavailableError: of the memory.
         """
-        known = self._memory.get(self._key)
+        offset = self._offset()
         updates = self._api.call(
             "getUpdates",
             wait=POLL_SECONDS,
             timeout=POLL_SECONDS,
             limit=_PRESSES,
             allowed_updates=["callback_query"],
-            **({"offset": int(known)} if known else {}),
+            **({} if offset is None else {"offset": offset}),
         )
         if not isinstance(updates, list):
             why = updates.why if isinstance(updates, Refusal) else "an answer that is no list"
             raise ChannelPassingError(f"buttons cannot be read (Telegram: {why})")
         for update in updates:
             self._deal_with(update["update_id"], update.get("callback_query"))
+
+    def _offset(self) -> int | None:
+        """The first update that is not read yet; `None` where that is not known, or no longer."""
+        number, _, second = (self._memory.get(self._key) or "").partition(" ")
+        return int(number) if number and time.time() - int(second) < _OFFSET_SECONDS else None
 
     def close(self) -> None:
         """End a poll that is under way, and let go of the connection."""
@@ -98,7 +107,7 @@ class TelegramButtons:
         finally:
             # Before anybody is answered: what has been done is not done again because an answer is late. And whatever
             # has happened: a press that nobody can deal with must not come back for ever.
-            self._memory.put(self._key, str(update_id + 1))
+            self._memory.put(self._key, f"{update_id + 1} {int(time.time())}")
         # What is refused from here on (the press is too old for an answer, the message is deleted, or says so already)
         # changes nothing of what has been done.
         self._api.call(

@@ -50,6 +50,12 @@ class TelegramChannel:
     def send(self, notice: Notice) -> Sent:
         """Tell the chat: in HTML, or as plain text, or in one line, whichever is taken first."""
         self._pace.wait(group=self._chat.is_group)
+        try:
+            return self._send_any(notice)
+        finally:
+            self._pace.sent()
+
+    def _send_any(self, notice: Notice) -> Sent:
         refusals: list[str] = []
         remarks: list[str] = []
         for form in self._writer.forms(notice):
@@ -57,7 +63,8 @@ class TelegramChannel:
             if not isinstance(answer, Refusal):
                 number = answer.get("message_id") if isinstance(answer, dict) else None
                 said = [form.remark, *refusals, *remarks] if form.remark else remarks
-                return Sent(number and f"{self._chat.id}/{number}", "; ".join(dict.fromkeys(said)))
+                reference = f"{self._chat.id}/{number}" if number else None
+                return Sent(reference, "; ".join(dict.fromkeys(said)))
             refusals.append(f"Telegram: {answer.why}")
         raise MessageRefusedError(f"not taken in any form ({'; '.join(dict.fromkeys(refusals))})")
 

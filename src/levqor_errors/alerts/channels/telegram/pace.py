@@ -11,6 +11,7 @@ from collections import deque
 from typing import Final
 
 from ....errors import ChannelPassingError
+from .api import ENDING
 
 #: Seconds between two messages.
 BETWEEN: Final = 1.0
@@ -32,7 +33,7 @@ class Pace:
         self._sent: deque[float] = deque(maxlen=GROUP_MESSAGES)
 
     def wait(self, *, group: bool) -> None:
-        """Wait until a message may be sent, and take it as sent.
+        """Wait until a message may be sent.
 
         Raises:
             ChannelPassingError: when that takes too long, or there is no time left.
@@ -41,7 +42,10 @@ class Pace:
         if seconds > PATIENCE:
             raise ChannelPassingError("Telegram takes 20 messages a minute in a group", seconds)
         if self._closing.wait(max(seconds, 0)):
-            raise ChannelPassingError("this process is about to end")
+            raise ChannelPassingError(ENDING)
+
+    def sent(self) -> None:
+        """A message has been sent, just now; or may have been."""
         self._sent.append(time.monotonic())
 
     def _seconds(self, now: float, group: bool) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from html import unescape
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -24,9 +24,11 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 MOST_UNITS: Final = 4_096
 #: The same of its parts; all of them together, with what stands between them, are less.
 _UNITS: Final[Mapping[str, int]] = {
-    "title": 250, "message": 1_200, "lines": 900, "frame": 200, "service": 100, "environment": 64, "release": 64,
-    "path": 200, "user": 100, "link": 250, "id": 20,
+    "title": 250, "message": 1_200, "line": 250, "frame": 200, "service": 100, "source": 20, "environment": 64,
+    "release": 64, "path": 200, "user": 100, "link": 250, "id": 20,
 }  # fmt: skip
+#: All lines of a message together, beside an event and without one.
+_LINES_UNITS: Final = (900, 2_600)
 #: Colours as on the dashboard.
 _SIGNS: Final[Mapping[str, str]] = {"critical": "🔴", "error": "🟠", "warning": "🟡", "info": "🔵"}
 #: Behind the severity, where the kind says more than it.
@@ -46,7 +48,7 @@ _CUT: Final = " … "
 _JOINERS: Final = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
 _JOINER_PARTS: Final = re.compile(f"([{_JOINERS}])")
 #: Behind these, Telegram sees a mention, a command, a domain or an address; a word joiner there is invisible.
-_LINKED: Final = re.compile(r"(?<=@)(?=\w)|(?<=/)(?=[^\W\d])|(?<=\w\.)(?=[^\W\d])|(?<=:)(?=//)")
+_LINKED: Final = re.compile(r"(?<=@)(?=\w)|(?<=/)(?=[^\W\d])|(?<=\w\.)(?=[^\W\d]{2})|(?<=:)(?=//)")
 _SKIN_TONES: Final = range(0x1F3FB, 0x1F400)
 #: A grapheme longer than this is not whole anyway.
 _GRAPHEME: Final = 16
@@ -124,9 +126,9 @@ def _facts(notice: Notice) -> dict[str, Any]:
         "title": cut(unlinked(title), _UNITS["title"]),
         # An exception's is what the title ends with.
         "message": "" if title.endswith(message) else cut(message, _UNITS["message"]),
-        "lines": cut("\n".join(unlinked(cleaned(line)) for line in notice.lines), _UNITS["lines"]).splitlines(),
+        "lines": _lines(notice.lines, _LINES_UNITS[not event]),
         "frames": "\n".join(_short(frame, "frame") for frame in frames),
-        "origin": [part for part in (_short(event.get("source"), "service"), environment, release) if part],
+        "origin": [part for part in (_short(event.get("source"), "source"), environment, release) if part],
         "path": _short(event.get("path_or_screen"), "path"),
         "user": _short(event.get("user_email"), "user"),
         "count": _count(notice),
@@ -139,6 +141,15 @@ def _facts(notice: Notice) -> dict[str, Any]:
 
 def _short(value: object, name: str) -> str:
     return cut(cleaned(value), _UNITS[name])
+
+
+def _lines(lines: Iterable[str], room: int) -> list[str]:
+    """As many as there is room for."""
+    shown: list[str] = []
+    rest = [cut(unlinked(cleaned(line)), _UNITS["line"]) for line in lines]
+    while rest and (room := room - units(rest[0]) - 1) >= 0:
+        shown.append(rest.pop(0))
+    return [*shown, f"… and {len(rest)} more"] if rest else shown
 
 
 def _count(notice: Notice) -> str:
@@ -157,7 +168,6 @@ def _seen(issue: Mapping[str, Any]) -> str:
 
 def _time(instant: str, now: str = "") -> str:
     """An instant (see `instants.py`) to the minute; of the same day without the date."""
-    instant = cleaned(instant)
     return f"{instant[11:16] if instant[:10] == now[:10] else instant[:16].replace('T', ' ')} UTC"
 
 
