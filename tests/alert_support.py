@@ -56,9 +56,10 @@ def why(collector: CollectorProcess, event: int) -> dict[str, Any]:
 
 
 def hurry(monkeypatch: pytest.MonkeyPatch, *times: str) -> None:
-    """Collectors of this test have other times in their alerts; see `faults/hurried.py`."""
+    """Collectors of this test look often, send as fast as they can, and have further times; see `faults/hurried.py`."""
     script = Path(__file__).parent / "faults" / "hurried.py"
-    monkeypatch.setattr(support, "COMMAND", [sys.executable, str(script), *times])
+    often = ("sender.POLL_SECONDS=0.2", "channels.telegram.pace.BETWEEN=0")
+    monkeypatch.setattr(support, "COMMAND", [sys.executable, str(script), *often, *times])
 
 
 def health(collector: CollectorProcess) -> dict[str, Any]:

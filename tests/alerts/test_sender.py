@@ -11,6 +11,7 @@ import pytest
 from alert_support import about, deliveries
 from levqor_errors import instants
 from levqor_errors.alerts import clock, health, sender
+from levqor_errors.alerts.channels.telegram import pace
 from levqor_errors.alerts.health import ChannelHealth
 from levqor_errors.storage import Storage
 from levqor_errors.storage.alerts.outbox import Alert
@@ -163,8 +164,10 @@ def test_of_many_lines_the_last_ones_answer(storage: Storage) -> None:
 
 
 def test_a_channel_that_fails_is_said_to_be_failing_and_a_restart_does_not_forget_that(
-    storage: Storage, telegram: FakeTelegram
+    storage: Storage, telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sender, "POLL_SECONDS", 0.2)
+    monkeypatch.setattr(pace, "BETWEEN", 0)
     telegram.next(RESET, RESET, RESET)
     for number in range(3):
         add(storage, f"number {number}", "telegram")

@@ -31,7 +31,7 @@ def test_a1_waits_as_told_and_is_sent_in_the_end(
     smtp: FakeSmtp,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    hurry(monkeypatch, "sender.POLL_SECONDS=0.2")
+    hurry(monkeypatch)
     routes = "service=mail -> email; severity=critical -> telegram"
     collector = start_collector(**QUIET, **telegram.settings, **smtp.environ(), ALERT_ROUTES=routes)
     telegram.next(page(502), RESET, too_many(RETRY_AFTER))
@@ -61,7 +61,7 @@ def test_a1_waits_as_told_and_is_sent_in_the_end(
 def test_a1_one_that_hangs_holds_up_no_other_channel(
     start_collector: StartCollector, telegram: FakeTelegram, smtp: FakeSmtp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hurry(monkeypatch, "channels.telegram.api.READ_SECONDS=3", "sender.POLL_SECONDS=0.2")
+    hurry(monkeypatch, "channels.telegram.api.READ_SECONDS=3")
     collector = start_collector(**QUIET, **telegram.settings, **smtp.environ(), ALERT_ROUTES="-> telegram email")
     telegram.always(HANG, "sendMessage")
     for number in range(3):

@@ -32,7 +32,7 @@ def test_a2_email_takes_over_and_telegram_comes_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     words = "set TELEGRAM_BOT_TOKEN"
-    hurry(monkeypatch, "sender.PROBE_SECONDS=1", "sender.POLL_SECONDS=0.2")
+    hurry(monkeypatch, "sender.PROBE_SECONDS=1")
     collector = start_collector(**QUIET, **telegram.settings, **smtp.environ())
     # One more waits for Telegram when it turns out that nothing goes there any more.
     telegram.next(too_many(2))

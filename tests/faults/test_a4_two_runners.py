@@ -11,10 +11,12 @@ import subprocess
 from collections.abc import Callable, Iterator
 
 import httpx
+import pytest
 
-from alert_support import QUIET, deliveries, health
+import support
+from alert_support import QUIET, deliveries, health, hurry
 from postgres_support import PostgresDatabase
-from support import COMMAND, CollectorProcess, Database, clean_environ, rows, wait_until
+from support import CollectorProcess, Database, clean_environ, rows, wait_until
 from telegram_support import PRIVATE, FakeTelegram
 
 StartCollector = Callable[..., CollectorProcess]
@@ -25,7 +27,7 @@ ISSUES = 12
 def alerts_process(database: Database, **settings: str) -> Iterator[subprocess.Popen[str]]:
     """`levqor-errors alerts`."""
     with subprocess.Popen(
-        [*COMMAND, "alerts", "--database", str(database)],
+        [*support.COMMAND, "alerts", "--database", str(database)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=clean_environ(**settings),
     ) as process:  # fmt: skip
         try:
@@ -53,8 +55,9 @@ def check(database: Database, telegram: FakeTelegram) -> None:
 
 
 def test_a4_two_collectors_or_a_process_beside_one(
-    start_collector: StartCollector, database: Database, telegram: FakeTelegram
+    start_collector: StartCollector, database: Database, telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    hurry(monkeypatch)
     # A private chat: a group takes 20 a minute.
     settings = {**QUIET, **telegram.settings, "ALERT_CAP": "100", "TELEGRAM_CHAT_ID": str(PRIVATE)}
     one = start_collector(**settings)

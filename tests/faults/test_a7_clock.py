@@ -28,7 +28,7 @@ def test_a7_alerts_keep_flowing_whatever_the_clock_does(
 ) -> None:
     offset = tmp_path / "offset"
     offset.write_text("0")
-    hurry(monkeypatch, f"CLOCK={offset}", "sender.POLL_SECONDS=0.2")
+    hurry(monkeypatch, f"CLOCK={offset}")
     collector = start_collector(**QUIET, **telegram.settings)
     sent: list[int] = []
     for step, seconds in enumerate((-HOUR, -25 * HOUR, 0)):

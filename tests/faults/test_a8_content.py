@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from alert_support import QUIET, deliveries, post, why
+from alert_support import QUIET, deliveries, hurry, post, why
 from smtp_support import FakeSmtp, Letter
 from support import CollectorProcess, Database, execute, rows, wait_until
 from telegram_support import RESET, FakeTelegram, Message
@@ -27,8 +27,13 @@ def smtp() -> Iterator[FakeSmtp]:
 
 
 def test_a8_whatever_a_sender_writes_is_told_and_acts_upon_nobody(
-    start_collector: StartCollector, database: Database, telegram: FakeTelegram, smtp: FakeSmtp
+    start_collector: StartCollector,
+    database: Database,
+    telegram: FakeTelegram,
+    smtp: FakeSmtp,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    hurry(monkeypatch)
     collector = start_collector(**QUIET, **telegram.settings, **smtp.environ(), ALERT_ROUTES="-> telegram email")
     # As bytes, since no library here would write a lone surrogate.
     bodies = [
@@ -67,9 +72,14 @@ def test_a8_whatever_a_sender_writes_is_told_and_acts_upon_nobody(
 
 
 def test_a8_an_event_on_which_every_template_fails_is_still_told(
-    start_collector: StartCollector, database: Database, telegram: FakeTelegram, smtp: FakeSmtp
+    start_collector: StartCollector,
+    database: Database,
+    telegram: FakeTelegram,
+    smtp: FakeSmtp,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nothing that comes by ingest is so; the owner's own tool has changed it before it is sent."""
+    hurry(monkeypatch)
     telegram.next(RESET)
     smtp.answer("MAIL", "450 4.2.1 later")
     collector = start_collector(**QUIET, **telegram.settings, **smtp.environ(), ALERT_ROUTES="-> telegram email")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ from levqor_errors.alert_rules import read_rates
 from levqor_errors.storage import Storage, open_storage
 from levqor_errors.storage.alerts.outbox import Alert, Decision
 from levqor_errors.storage.base import CANARY_SERVICE
+from levqor_errors.storage.postgres.connections import READERS
 from storage_support import new_event, write
 from support import Database, execute, rows
 
@@ -221,6 +223,14 @@ def test_activity(storage: Storage) -> None:
             "mail": ["2026-11-23T13:00:00.000Z"],
             "shop": ["2026-11-21T13:00:00.000Z", "2026-11-23T12:00:00.000Z", "2026-11-23T13:00:00.000Z"],
         }
+
+
+def test_a_look_waits_for_no_search(storage: Storage) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(READERS):
+            stack.enter_context(storage.alert_reader(long=True))
+        with storage.alert_reader() as store:
+            assert store.memory.get("x") is None
 
 
 def test_who_only_reads_cannot_write(storage: Storage) -> None:
