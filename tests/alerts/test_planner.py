@@ -229,14 +229,3 @@ def test_a4_many_planners_at_once_decide_once(storage: Storage, database: Databa
         thread.join()
     assert failed == []
     assert sorted(alerts(database)) == [("critical", "critical", f"service {number}") for number in range(8)]
-
-
-def test_what_is_committed_while_it_is_decided_is_seen_at_the_next_look(storage: Storage, database: Database) -> None:
-    """The state that a look is compared with is the one before the decisions."""
-    write(storage, critical())
-    with storage.alerts() as store:
-        before = store.outbox.state()
-    plan(storage)
-    write(storage, critical("b"))
-    with storage.alert_reader() as store:
-        assert store.outbox.state() != before

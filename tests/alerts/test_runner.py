@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import psycopg
+
 from alert_support import about
 from levqor_errors import instants
 from levqor_errors.alerts.runner import LAST_TICK, note_tick
-from levqor_errors.storage import Storage
+from levqor_errors.storage import Storage, open_storage
+from postgres_support import PostgresServer
 from runner_support import running
 from storage_support import NOW, new_event, write
-from support import wait_until
+from support import rows, wait_until
 from telegram_support import FakeTelegram
 
 
@@ -30,9 +33,19 @@ def test_since_when_somebody_has_looked(storage: Storage) -> None:
     assert tick(541) == instants.to_text(NOW + timedelta(minutes=541))
 
 
-def test_what_is_committed_between_a_look_and_its_decisions_is_told(storage: Storage, telegram: FakeTelegram) -> None:
-    with running(storage, telegram.settings) as started:
-        for number in range(5):
-            write(storage, [new_event(f"n{number}", severity="critical", service=f"s{number}")])
-            started.wake()
-        wait_until(lambda: all(about(telegram, f"of issue n{number}") for number in range(5)))
+def test_what_is_committed_while_it_is_decided_is_told_soon(postgres: PostgresServer, telegram: FakeTelegram) -> None:
+    """The decisions do not see it, so the state that they leave behind must not have it either."""
+    database = postgres.lend()
+    storage = open_storage(str(database))
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%alert_outbox%'"
+    write(storage, [new_event("first", severity="critical")])
+    with psycopg.connect(str(database)) as other:
+        other.execute("SELECT * FROM alert_outbox FOR UPDATE")
+        with running(storage, telegram.settings):
+            wait_until(lambda: rows(database, waiting))
+            write(storage, [new_event("second", severity="critical")])
+            other.rollback()
+            # Long before the next look by the clock.
+            wait_until(lambda: about(telegram, "of issue first") and about(telegram, "of issue second"))
+    storage.close()
+    postgres.give_back(database)
