@@ -80,7 +80,7 @@ def test_the_same_event_twice_in_one_request_is_stored_once(api: httpx.Client, d
         (b'{"message": "x", "severity": "loud"}', {}, 400, "severity"),
         (b'{"message": "x"}', {"Content-Encoding": "br"}, 415, "gzip"),
         (b"not gzip", {"Content-Encoding": "gzip"}, 400, "gzip"),
-        (gzip.compress(b'{"message": "x"}')[:-4], {"Content-Encoding": "gzip"}, 400, "early"),
+        (gzip.compress(b'{"message": "x"}', mtime=0)[:-4], {"Content-Encoding": "gzip"}, 400, "early"),
         (gzip.compress(b" " * (limits.INFLATED_BYTES + 1)), {"Content-Encoding": "gzip"}, 413, "smaller"),
         (b" " * (limits.BODY_BYTES + 1), {}, 413, "smaller"),
         (b"[" + b"{}," * limits.BATCH_EVENTS + b"{}]", {}, 413, "at most"),
