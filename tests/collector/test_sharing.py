@@ -250,11 +250,12 @@ def test_collectors_tell_each_other(
     with ThreadPoolExecutor(number) as pool:
         started = list(pool.map(lambda _: start_collector(at, RATE_LIMIT=str(SLOW_RATE)), range(number)))
         urls = [collector.url for collector in started]
+        # From here on each gets what comes in, which may wait in its bucket until it is asked for.
+        began = time.monotonic()
         assert post(urls[0], BURST_EVENTS) == 200
         for url in urls[1:]:
             wait_until(partial(has_heard, url))
-        # Who sends to all of them without a pause gets what comes in, at each of them until it hears of the others.
-        began = time.monotonic()
+        # Who sends to all of them without a pause gets that, at each of them until it hears of the others.
         passed = sum(pool.map(lambda url: [post(url) for _ in range(30)].count(200), urls))
         assert passed <= number * (SLOW_RATE * (time.monotonic() - began) + 1)
         assert list(pool.map(CollectorProcess.terminate, started)) == [0] * number
