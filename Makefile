@@ -21,6 +21,8 @@ types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
 unit: $(VENV)/.installed-test
+	@# The mail server of the tests has a certificate of its own.
+	@scripts/need openssl
 	@# Most tests wait for processes and deadlines: three at a time keep two cores busy.
 	$(BIN)/python -m pytest -n 3 --dist worksteal
 
