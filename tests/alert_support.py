@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 import support
+from levqor_errors.errors import AlertError
 from support import CollectorProcess, Database, rows, write_lock
 from telegram_support import FakeTelegram, Message
 
@@ -66,3 +68,18 @@ def health(collector: CollectorProcess) -> dict[str, Any]:
     """What `/healthz` says of the alerts, and its warnings."""
     answer = httpx.get(f"{collector.url}/healthz", timeout=60).json()
     return {**answer["alerts"], "warnings": answer["warnings"]}
+
+
+def in_thread(work: Callable[[], object]) -> tuple[threading.Thread, list[AlertError]]:
+    """Run something beside; what it raises is put into the list."""
+    raised: list[AlertError] = []
+
+    def run() -> None:
+        try:
+            work()
+        except AlertError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, raised

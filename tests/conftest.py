@@ -14,6 +14,7 @@ import pytest
 from levqor_errors.collector import create_app
 from levqor_errors.config import CollectorSettings
 from postgres_support import PostgresDatabase, PostgresServer
+from smtp_support import FakeSmtp
 from support import SECRET, SETTINGS, CollectorProcess, Database, owner, served
 from telegram_support import FakeTelegram
 
@@ -62,6 +63,13 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     database = server.lend()
     yield database
     server.give_back(database)
+
+
+@pytest.fixture
+def smtp() -> Iterator[FakeSmtp]:
+    """A mail server."""
+    with FakeSmtp() as smtp:
+        yield smtp
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
@@ -36,12 +35,6 @@ NOTICE = Notice(
     issue={"fingerprint": "abc", "first_seen": "2026-11-23T13:05:39.120Z", "count": 1234},
     link="https://errors.example.com/owner/errors/5",
 )
-
-
-@pytest.fixture
-def smtp() -> Iterator[FakeSmtp]:
-    with FakeSmtp() as server:
-        yield server
 
 
 def channel(smtp: FakeSmtp, seconds: float = 30, **changes: Any) -> EmailChannel:

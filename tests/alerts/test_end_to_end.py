@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -13,12 +13,6 @@ from support import CollectorProcess, Database, rows, wait_until
 from telegram_support import FakeTelegram
 
 StartCollector = Callable[..., CollectorProcess]
-
-
-@pytest.fixture
-def smtp() -> Iterator[FakeSmtp]:
-    with FakeSmtp() as smtp:
-        yield smtp
 
 
 def test_what_is_pressed_is_done_and_answered(

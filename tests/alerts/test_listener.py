@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 
 import pytest
 
-from levqor_errors.alerts import listener
+from levqor_errors.alerts import clock, listener
 from levqor_errors.alerts.actions import ACTIONS, act
 from levqor_errors.alerts.listener import Listener
 from levqor_errors.errors import AlertError, ChannelDownError
@@ -51,6 +52,14 @@ def test_one_of_two_listens_and_gives_up_its_turn_at_its_end(storage: Storage, m
     second.join(10)
     assert not first.is_alive()
     assert not second.is_alive()
+
+
+@pytest.mark.parametrize(("ahead", "waits"), [(listener.LEASE_SECONDS + 5, True), (3600, False)])
+def test_a_turn_by_another_clock_is_kept_unless_that_was_set_back(storage: Storage, ahead: float, waits: bool) -> None:
+    with storage.alerts() as store:
+        turn = json.dumps({"by": "other", "until": clock.after(clock.now(), ahead)})
+        store.memory.put("listener", turn, now="2026")
+    assert Listener(storage, Polls(), by="me")._is_our_turn() is not waits
 
 
 def test_the_turn_of_one_that_died_ends_by_itself(storage: Storage) -> None:

@@ -71,6 +71,16 @@ def test_the_first_is_told_at_once_and_more_of_it_after_the_cool_down(storage: S
     assert plan(storage, 16) == Planned(frozenset(), None)
 
 
+def test_a_cool_down_begun_by_a_clock_that_is_a_little_ahead_holds(storage: Storage, database: Database) -> None:
+    """Another collector's, or that of one who came later and was first to decide."""
+    write(storage, critical())
+    assert plan(storage, 0.1).channels == {"telegram"}
+    write(storage, critical(number=20))
+    assert plan(storage).channels == frozenset()
+    # A whole hour was a clock that has been set back since.
+    assert plan(storage, -60).channels == {"telegram"}
+
+
 def test_what_was_resolved_and_comes_back_waits_for_no_cool_down(storage: Storage, database: Database) -> None:
     write(storage, critical())
     plan(storage)

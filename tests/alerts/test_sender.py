@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -20,12 +19,6 @@ from smtp_support import FakeSmtp
 from storage_support import new_event, write
 from support import Database, execute, rows, wait_until
 from telegram_support import RESET, UNAUTHORIZED, FakeTelegram, too_many
-
-
-@pytest.fixture
-def smtp() -> Iterator[FakeSmtp]:
-    with FakeSmtp() as smtp:
-        yield smtp
 
 
 def add(storage: Storage, title: str, *channels: str, kind: str = "rate", now: str | None = None) -> None:

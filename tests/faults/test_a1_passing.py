@@ -5,7 +5,7 @@ Passes when: waits as told, is sent in the end, does not starve others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -16,12 +16,6 @@ from telegram_support import HANG, RESET, FakeTelegram, page, too_many
 
 StartCollector = Callable[..., CollectorProcess]
 RETRY_AFTER = 3
-
-
-@pytest.fixture
-def smtp() -> Iterator[FakeSmtp]:
-    with FakeSmtp() as smtp:
-        yield smtp
 
 
 def test_a1_waits_as_told_and_is_sent_in_the_end(

@@ -5,7 +5,7 @@ Passes when: permanent: shown on the dashboard and by doctor, email takes over; 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -16,12 +16,6 @@ from telegram_support import CHAT, CHAT_NOT_FOUND, UNAUTHORIZED, FakeTelegram, t
 
 StartCollector = Callable[..., CollectorProcess]
 NEW_CHAT = -1005550000001
-
-
-@pytest.fixture
-def smtp() -> Iterator[FakeSmtp]:
-    with FakeSmtp() as smtp:
-        yield smtp
 
 
 def test_a2_email_takes_over_and_telegram_comes_back(

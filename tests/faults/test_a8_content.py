@@ -5,7 +5,7 @@ Passes when: degrades to plain text and is still sent; truncated before escaping
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -18,12 +18,6 @@ from telegram_support import RESET, FakeTelegram, Message
 StartCollector = Callable[..., CollectorProcess]
 LINK = "</b><a href='https://evil.example/'>win</a>"
 SUBJECT = "boom\r\nBcc: victim@evil.example\r\n\r\n<b>body</b>"
-
-
-@pytest.fixture
-def smtp() -> Iterator[FakeSmtp]:
-    with FakeSmtp() as smtp:
-        yield smtp
 
 
 def test_a8_whatever_a_sender_writes_is_told_and_acts_upon_nobody(

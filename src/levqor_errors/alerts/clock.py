@@ -6,8 +6,13 @@ A time there that lies further ahead than anything may was written before the cl
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from typing import Final
 
 from .. import instants
+
+#: A time this much ahead is of another machine's clock, or of somebody who read his a moment later and was first to
+#: write; nobody has set a clock back for it.
+SKEW_SECONDS: Final = 30.0
 
 
 def now() -> datetime:
@@ -21,5 +26,5 @@ def after(instant: datetime, seconds: float) -> str:
 
 
 def is_within(at: str, seconds: float, instant: datetime) -> bool:
-    """Whether `at` lies within so many seconds before an instant. Not if it lies after it."""
-    return after(instant, -seconds) < at <= instants.to_text(instant)
+    """Whether `at` lies within so many seconds before an instant; not if it lies further after it than clocks differ."""
+    return after(instant, -seconds) < at <= after(instant, SKEW_SECONDS)

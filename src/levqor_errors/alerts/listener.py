@@ -94,7 +94,7 @@ class Listener(threading.Thread):
             store.outbox.be_alone()
             kept = json.loads(store.memory.get(_KEY) or "{}")
             until = kept.get("until", "")
-            if kept.get("by") != self._by and at < until <= clock.after(now, LEASE_SECONDS):
+            if kept.get("by") != self._by and at < until <= clock.after(now, LEASE_SECONDS + clock.SKEW_SECONDS):
                 return False
             turn = {"by": self._by, "until": clock.after(now, LEASE_SECONDS)}
             store.memory.put(_KEY, json.dumps(turn), now=at)

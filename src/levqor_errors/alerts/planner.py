@@ -97,7 +97,8 @@ class Planner:
                 due.append(_Due(row, self._routes.usable(channels, down), row.issue_id in last))
         for why, explained in waiting.items():
             store.outbox.explain(explained, why)
-        told = [message for message in store.outbox.told_since(clock.after(now, -WINDOW_SECONDS)) if message.at <= at]
+        latest = clock.after(now, clock.SKEW_SECONDS)
+        told = [one for one in store.outbox.told_since(clock.after(now, -WINDOW_SECONDS)) if one.at <= latest]
         single = [message for message in told if message.kind != Kind.STORM.value]
         services = Counter(message.service or "" for message in single)
         free = self._cap - len(single)

@@ -153,7 +153,7 @@ class Sender(threading.Thread):
         with self._storage.alerts() as store:
             delivery = store.deliveries.claim(
                 self._channel.name, self._by, now=instants.to_text(now),
-                until=clock.after(now, LEASE_SECONDS), farthest=clock.after(now, FARTHEST_SECONDS),
+                until=clock.after(now, LEASE_SECONDS), farthest=clock.after(now, FARTHEST_SECONDS + clock.SKEW_SECONDS),
             )  # fmt: skip
             row = store.deliveries.alert(delivery.alert_id) if delivery is not None else None
         if delivery is None or row is None:

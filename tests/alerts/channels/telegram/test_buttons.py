@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from alert_samples import CRITICAL
+from alert_support import in_thread
 from levqor_errors.alerts.channels.telegram import TelegramButtons, TelegramChannel, api
 from levqor_errors.config import AlertSettings
 from levqor_errors.errors import (
@@ -351,21 +351,6 @@ def test_a_webhook_is_named(telegram: FakeTelegram, buttons: TelegramButtons) ->
     telegram.webhook = True
     with pytest.raises(ChannelPassingError, match=r"webhook is set.*a bot of its own"):
         buttons.poll()
-
-
-def in_thread(work: Callable[[], object]) -> tuple[threading.Thread, list[AlertError]]:
-    """Run something beside; what it raises is put into the list."""
-    raised: list[AlertError] = []
-
-    def run() -> None:
-        try:
-            work()
-        except AlertError as error:
-            raised.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread, raised
 
 
 def test_another_poller_is_named(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from alert_samples import CRITICAL, NOTICES, about
+from alert_support import in_thread
 from levqor_errors.alerts.channel import Channel
 from levqor_errors.alerts.channels.telegram import TelegramChannel, api, pace
 from levqor_errors.alerts.channels.telegram.text import TEMPLATES
@@ -407,21 +407,6 @@ def test_twenty_messages_a_minute_in_a_group(
     else:
         channel.send(CRITICAL)
     assert len(telegram.messages) == pace.GROUP_MESSAGES + (not waits)
-
-
-def in_thread(work: Callable[[], object]) -> tuple[threading.Thread, list[AlertError]]:
-    """Run something beside; what it raises is put into the list."""
-    raised: list[AlertError] = []
-
-    def run() -> None:
-        try:
-            work()
-        except AlertError as error:
-            raised.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread, raised
 
 
 def test_close_ends_a_request(telegram: FakeTelegram, open_channel: Open) -> None:
