@@ -26,5 +26,5 @@ def after(instant: datetime, seconds: float) -> str:
 
 
 def is_within(at: str, seconds: float, instant: datetime) -> bool:
-    """Whether `at` lies within so many seconds before an instant; not if it lies further after it than clocks differ."""
+    """Whether `at` lies within so many seconds before an instant, or after it by no more than clocks differ."""
     return after(instant, -seconds) < at <= after(instant, SKEW_SECONDS)
