@@ -30,7 +30,7 @@ _SENT: Final = "canary sent"
 #: It comes through in a moment, unless something is wrong.
 PATIENCE_SECONDS: Final = 600.0
 #: Before what a channel said that did not take the sign-in.
-_FAILED: Final = "FAILED: "
+FAILED: Final = "FAILED: "
 
 
 class Canary:
@@ -81,7 +81,7 @@ class Canary:
         # One that is down is told of already.
         wrong = [f"nothing is known of {name}" for name in sorted(self._channels - channels.keys() - down)]
         wrong += [
-            f"{name} {said}" for name, said in sorted(channels.items()) if said.startswith(_FAILED) and name not in down
+            f"{name} {said}" for name, said in sorted(channels.items()) if said.startswith(FAILED) and name not in down
         ]
         if wrong:
             self._tell(sent["day"], "; ".join(wrong), now)
@@ -116,9 +116,9 @@ def note_result(store: AlertStore, key: str, channel: str, result: Sent | AlertE
     kept = _load(store, RESULT) or {"channels": {}, "ok": True}
     channels: dict[str, str] = kept["channels"]
     went_well = isinstance(result, Sent)
-    channels[channel] = result.remark if isinstance(result, Sent) else f"{_FAILED}{result}"
+    channels[channel] = result.remark if isinstance(result, Sent) else f"{FAILED}{result}"
     # The first to come back well makes it well; one that failed makes it not, whoever comes after.
-    failed = any(text.startswith(_FAILED) for text in channels.values())
+    failed = any(text.startswith(FAILED) for text in channels.values())
     store.memory.put(RESULT, json.dumps({**kept, "at": now, "ok": went_well and not failed}), now=now)
 
 

@@ -35,7 +35,8 @@ class Deputies:
 
     def take(self, store: AlertStore, row: AlertRow, channel: str, at: str) -> bool:
         """Send a message by others, too; returns whether there were any that do not have it yet."""
-        missing = [name for name in self.of(store, channel) if name not in store.deliveries.channels_of(row.id)]
+        gone = store.deliveries.channels_of(row.id)
+        missing = [name for name in self.of(store, channel) if name not in gone]
         for name in missing:
             store.deliveries.add(row.id, name, now=at)
             store.ledger.note(

@@ -25,15 +25,9 @@ class ChannelHealth(NamedTuple):
     why: str = ""
 
 
-def read(memory: KeptMemory, name: str) -> ChannelHealth | None:
-    """How a channel is; `None`: it was never tried."""
+def read(memory: KeptMemory | Mapping[str, str], name: str) -> ChannelHealth | None:
+    """How a channel is, by the memory or by all that was in it; `None`: it was never tried."""
     text = memory.get(f"{_PREFIX}{name}")
-    return ChannelHealth(**json.loads(text)) if text else None
-
-
-def of_memory(kept: Mapping[str, str], name: str) -> ChannelHealth | None:
-    """The same, of all that is remembered, by key."""
-    text = kept.get(f"{_PREFIX}{name}")
     return ChannelHealth(**json.loads(text)) if text else None
 
 

@@ -50,7 +50,7 @@ _PAUSE_TIMES: Final = 5
 TICK_SECONDS: Final = 60.0
 LAST_TICK: Final = "tick"
 #: After so many ticks that did not come, nobody has looked.
-MISSED_TICKS: Final = 4
+_MISSED_TICKS: Final = 4
 _WATCHED_SINCE: Final = "watched since"
 #: The safety net: whatever was overlooked is owed still.
 _CHECK_SECONDS: Final = 600
@@ -219,7 +219,12 @@ def note_tick(store: AlertStore, at: str, now: datetime) -> str:
     """Note that somebody looks after the alerts; returns since when somebody has, without a break."""
     last, since = store.memory.get(LAST_TICK), store.memory.get(_WATCHED_SINCE)
     store.memory.put(LAST_TICK, at, now=at)
-    if since is None or last is None or not clock.is_within(last, MISSED_TICKS * TICK_SECONDS, now):
+    if since is None or not is_watched(last, now):
         since = at
         store.memory.put(_WATCHED_SINCE, since, now=at)
     return since
+
+
+def is_watched(last_tick: str | None, now: datetime) -> bool:
+    """Whether somebody looks after the alerts, by the `LAST_TICK` that is remembered."""
+    return last_tick is not None and clock.is_within(last_tick, _MISSED_TICKS * TICK_SECONDS, now)

@@ -13,7 +13,7 @@ import httpx
 import typer
 
 from .. import instants
-from ..addresses import shown
+from ..addresses import is_address
 from ..alert_rules import RateRule, read_rates, shown_duration
 from ..alerts.channels import open_channels
 from ..alerts.memory import StoredMemory
@@ -124,10 +124,9 @@ def why(
 def _open(database: str | None) -> Storage:
     settings = CollectorSettings.from_env()
     path = database or settings.database
-    try:
-        return open_storage(path)
-    finally:
-        hide(path if path != shown(path) else "")
+    if is_address(path):
+        hide(path)
+    return open_storage(path)
 
 
 def _post(event: dict[str, Any]) -> None:

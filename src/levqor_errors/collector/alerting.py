@@ -9,18 +9,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
 from typing import Any, Final
 
 import httpx
 from starlette.types import ASGIApp
 
-from ..alerts import health
+from ..alerts import clock, health
 from ..alerts.channel import Channel
 from ..alerts.channels import open_channels
-from ..alerts.clock import is_within
 from ..alerts.memory import StoredMemory
-from ..alerts.runner import LAST_TICK, MISSED_TICKS, TICK_SECONDS, Runner
+from ..alerts.runner import LAST_TICK, Runner, is_watched
 from ..config import AlertSettings
 from ..errors import CollectorRefusedError, StorageUnavailableError
 from ..storage import Storage
@@ -46,7 +44,6 @@ class Alerting:
     def __init__(self, storage: Storage, settings: AlertSettings) -> None:
         self.address: str | None = None
         self._storage = storage
-        self._settings = settings
         self._app: ASGIApp | None = None
         self._path = ""
         self._key: str | None = None
@@ -100,8 +97,7 @@ class Alerting:
         """
         warnings: list[str] = []
         unsent, tick = known.get("alerts_unsent") or 0, known.get("alerts_tick")
-        watched = tick is not None and is_within(tick, MISSED_TICKS * TICK_SECONDS, datetime.now(timezone.utc))
-        if unsent and not watched:
+        if unsent and not is_watched(tick, clock.now()):
             who = "no channel is set up" if tick is None else f"nobody has looked after them since {tick}"
             warnings.append(f"Alerts wait to be sent, and {who} (docs/alerts.md).")
         for name, channel in sorted(known.get("channels", {}).items()):

@@ -11,15 +11,13 @@ from ..alerts import canary, due
 from ..alerts.clock import is_within
 from ..alerts.daily import LAST_SUMMARY
 from ..alerts.routes import Routes
-from ..alerts.runner import LAST_TICK, TICK_SECONDS
+from ..alerts.runner import LAST_TICK, is_watched
 from ..config import AlertSettings
 from ..errors import ConfigError
 from ..storage.facts import AlertFacts
 from . import words
 from .finding import Finding, bad, doubtful, good, told
 
-#: After so many ticks that did not come, nobody looks after the alerts.
-_MISSED_TICKS: Final = 4
 #: A message that waits so long is not on its way.
 _LONG_SECONDS: Final = 900.0
 _TOPIC: Final = "alerts"
@@ -53,7 +51,6 @@ def look(
 
 def _owed(facts: AlertFacts, channels: Sequence[str], now: datetime) -> Finding:
     tick = facts.memory.get(LAST_TICK)
-    watched = tick is not None and is_within(tick, _MISSED_TICKS * TICK_SECONDS, now)
     who = f"they were last looked after {words.ago(tick, now)}" if tick else "nobody has ever looked after them"
     owed = words.count(facts.unsent, "alert")
     since = f"{owed} wait since {words.clock(facts.since)} UTC" if facts.since else f"{owed} wait"
@@ -61,7 +58,7 @@ def _owed(facts: AlertFacts, channels: Sequence[str], now: datetime) -> Finding:
         if facts.unsent:
             return bad(_TOPIC, "alerts", f"{since}, and no channel is set up", "set one up (see below)")
         return good(_TOPIC, "alerts", "nothing waits")
-    if not watched:
+    if not is_watched(tick, now):
         kind = bad if facts.unsent else doubtful
         return kind(_TOPIC, "alerts", f"{since if facts.unsent else 'nothing waits'}, but {who}", _RUN)
     if facts.since and not is_within(facts.since, _LONG_SECONDS, now):
@@ -76,7 +73,7 @@ def _canary(facts: AlertFacts | None, following: str, now: datetime) -> Finding:
     if not result:
         return good(_TOPIC, "canary", f"is due {following}; there was none yet")
     at = words.ago(str(result["at"]), now)
-    failures = [f"{name}: {text}" for name, text in result["channels"].items() if text.startswith("FAILED: ")]
+    failures = [f"{name}: {text}" for name, text in result["channels"].items() if text.startswith(canary.FAILED)]
     if result["ok"]:
         return good(
             _TOPIC, "canary", f"came through to {', '.join(result['channels'])} {at}; the next is due {following}"

@@ -114,7 +114,7 @@ def look(opened: Opened, memory: Mapping[str, str], now: datetime, *, offline: b
 
 def _look(channel: Channel, memory: Mapping[str, str], now: datetime, *, offline: bool, send: bool) -> list[Finding]:
     name, target = channel.name, channel.target
-    known = health.of_memory(memory, name)
+    known = health.read(memory, name)
     if offline:
         return [_remembered(name, target, known, now)]
     findings = [_tried(name, channel.check, lambda said: f"{target}: {said}")]

@@ -7,11 +7,14 @@ it. After that, the next event that is owed opens another.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from . import AlertDialect
+from .deliveries import Deliveries
+
+_PART_IDS: Final = 500
 
 # Those that nobody has looked at yet come before those that wait, however many these are.
 _OPEN: Final = """
@@ -128,9 +131,8 @@ class Outbox:
     def last_told(self, issues: Sequence[int]) -> dict[int, str]:
         """When each issue was last told of, if only to nobody."""
         told: dict[int, str] = {}
-        for start in range(0, len(issues), 500):
-            part = issues[start : start + 500]
-            told.update(dict(self._db.run(_LAST_TOLD.format(marks=_marks(part)), list(part))))
+        for part in _parts(issues):
+            told.update(dict(self._db.run(_LAST_TOLD.format(marks=_marks(part)), part)))
         return told
 
     def told_since(self, since: str) -> list[Told]:
@@ -145,16 +147,14 @@ class Outbox:
         if not added:
             return None
         ((alert_id,),) = added
+        deliveries = Deliveries(self._db)
         for channel in channels:
-            self._db.run(
-                "INSERT INTO alert_deliveries (alert_id, channel, next_at) VALUES (?, ?, ?)", [alert_id, channel, now]
-            )
+            deliveries.add(alert_id, channel, now=now)
         return int(alert_id)
 
     def decide(self, rows: Sequence[int], decision: Decision, why: str, alert_id: int | None, *, now: str) -> None:
         """Close rows."""
-        for start in range(0, len(rows), 500):
-            part = rows[start : start + 500]
+        for part in _parts(rows):
             self._db.run(_DECIDE.format(marks=_marks(part)), [now, decision.value, why, alert_id, *part])
 
     def drop(self, row: int) -> None:
@@ -163,9 +163,7 @@ class Outbox:
 
     def explain(self, rows: Iterable[Owed], why: str) -> None:
         """Say of open rows why they wait."""
-        changed = [row.id for row in rows if row.why != why]
-        for start in range(0, len(changed), 500):
-            part = changed[start : start + 500]
+        for part in _parts([row.id for row in rows if row.why != why]):
             self._db.run(f"UPDATE alert_outbox SET why = ? WHERE id IN ({_marks(part)})", [why, *part])
 
     def forget(self, before: str) -> None:
@@ -174,14 +172,19 @@ class Outbox:
         waits = "SELECT 1 FROM alert_deliveries d WHERE d.alert_id = alerts.id AND d.state = 'waiting'"
         old = f"created_at < ? AND (kind = 'canary' OR NOT EXISTS ({waits}))"
         self._db.run("DELETE FROM alert_outbox WHERE decided_at < ?", [before])
-        ended = self._db.run(f"SELECT id FROM alerts WHERE {old}", [before])
-        for start in range(0, len(ended), 500):
-            part = [id_ for (id_,) in ended[start : start + 500]]
+        ended = [id_ for (id_,) in self._db.run(f"SELECT id FROM alerts WHERE {old}", [before])]
+        for part in _parts(ended):
             self._db.run(f"DELETE FROM alert_deliveries WHERE alert_id IN ({_marks(part)})", part)
             self._db.run(f"DELETE FROM alerts WHERE id IN ({_marks(part)})", part)
         self._db.run("DELETE FROM alert_ledger WHERE at < ?", [before])
         rules = "substr(key, 1, 5) = 'rate ' OR substr(key, 1, 7) = 'silent '"
         self._db.run(f"DELETE FROM alert_memory WHERE at < ? AND ({rules})", [before])
+
+
+def _parts(ids: Sequence[int]) -> Iterator[list[int]]:
+    """As many at a time as any database takes parameters in a statement (SQLite before 3.32: 999)."""
+    for start in range(0, len(ids), _PART_IDS):
+        yield list(ids[start : start + _PART_IDS])
 
 
 def _marks(values: Sequence[object]) -> str:

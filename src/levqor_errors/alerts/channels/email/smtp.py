@@ -27,7 +27,6 @@ _DATA_TIMES: Final = 4
 #: All of a connection, after which it is broken off: less than the sender's claim of a message. A server that doubts us
 #: may say each of its lines a byte a second.
 _TOTAL_TIMES: Final = 8
-_READY: Final = 220
 _OK: Final = 250
 _NEEDS_SIGN_IN: Final = 530
 _TOO_LARGE: Final = 552
