@@ -180,6 +180,21 @@ def test_numbers_of_another_server_that_came_with_a_dump_are_forgotten(at: Postg
         assert (len(follower.read()), follower.missed) == (1, 0)
 
 
+@pytest.mark.parametrize("first", ["a cursor", "an event"])
+def test_whatever_else_runs_while_a_database_begins_nothing_is_missed(
+    at: PostgresDatabase, postgres: PostgresServer, first: str
+) -> None:
+    with psycopg.connect(postgres.address) as elsewhere:
+        elsewhere.execute("SELECT pg_current_xact_id()")
+        with closing(PostgresStorage(at.address)) as storage:
+            if first == "an event":
+                store(storage, "first", 1)
+            follower = Follower(storage)
+            elsewhere.rollback()
+            store(storage, "new", 2)
+            assert (len(follower.read()), follower.missed) == (2, 0)
+
+
 def test_a_cursor_that_is_older_than_what_is_kept_says_so(at: PostgresDatabase, storage: PostgresStorage) -> None:
     idle = Follower(storage)
     store(storage, "old", 2)

@@ -50,7 +50,12 @@ _READ: Final = """
 _FORGET_FOREIGN: Final = """
     DELETE FROM news WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())
 """
-_BEGIN: Final = "INSERT INTO news (xid, ids) SELECT pg_current_xact_id(), '{}' WHERE NOT EXISTS (SELECT FROM news)"
+# Of a table in which nothing was ever it could not be told what is forgotten. Not our own number: what runs while this
+# is written, anybody's on the server, has a lower one, and would be taken for forgotten at its end.
+_BEGIN: Final = """
+    INSERT INTO news (xid, ids) SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1)::text::xid8, '{}'
+    WHERE NOT EXISTS (SELECT FROM news) ON CONFLICT DO NOTHING
+"""
 
 
 class _Cursor(NamedTuple):
@@ -76,9 +81,10 @@ def _parse(text: str) -> _Cursor | None:
     return _Cursor(below, running, dict(zip(parts[::2], parts[1::2], strict=True)))
 
 
-def forget_foreign(connection: Connection[Any]) -> None:
-    """See that the table has only numbers of this server."""
+def begin(connection: Connection[Any]) -> None:
+    """See that the table has only numbers of this server, and one of before all that is still to come."""
     connection.execute(_FORGET_FOREIGN)
+    connection.execute(_BEGIN)
 
 
 def read(connection: Connection[Any], after: str | None, most: int) -> News:
@@ -92,7 +98,7 @@ def read(connection: Connection[Any], after: str | None, most: int) -> News:
     assert found is not None
     snapshot, oldest, newest, number, fresh = found
     if newest is None:
-        # Of a table in which nothing was ever it could not be told what is forgotten.
+        # Somebody emptied it by hand.
         connection.execute(_BEGIN)
         return read(connection, after, most)
     running = [int(xid) for xid in snapshot.split(":")[2].split(",") if xid]

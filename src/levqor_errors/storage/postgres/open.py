@@ -80,7 +80,7 @@ def set_up(connection: Connection[Any]) -> None:
     """
     try:
         schema.migrate(connection)
-        news.forget_foreign(connection)
+        news.begin(connection)
     except psycopg.Error as error:
         raise StorageUnusableError(f"the database cannot be set up: {str(error).splitlines()[0]}") from error
 
