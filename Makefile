@@ -23,6 +23,7 @@ types: $(VENV)/.installed-test
 unit: $(VENV)/.installed-test
 	@# The mail server of the tests has a certificate of its own.
 	@scripts/need openssl
+	@scripts/need chromium
 	@# Most tests wait for processes and deadlines: three at a time keep two cores busy.
 	$(BIN)/python -m pytest -n 3 --dist worksteal
 
