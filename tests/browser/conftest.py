@@ -1,4 +1,7 @@
-"""Browser tests: one Chromium for all of a process's tests, a clean context (cookies, storage) for each of them."""
+"""Browser tests: one Chromium for the tests of a file, a clean context (cookies, storage) for each of them.
+
+Not one for all: while it is there an event loop runs, in which other tests could not start their own.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from browser_support import Complaints, chromium
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as browser:
         yield browser
