@@ -1,4 +1,4 @@
-# make run · make test · make bench: each does all of its own set-up.
+# make run · make demo · make test · make bench: each does all of its own set-up.
 
 PYTHON ?= python3
 VENV := .venv
@@ -6,10 +6,13 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: run test lint types unit bench bench-client bench-ingest bench-alerts bench-postgres
+.PHONY: run demo test lint types unit bench bench-client bench-ingest bench-alerts bench-postgres
 
 run: $(VENV)/.installed
 	$(BIN)/levqor-errors collector --host $(HOST) --port $(PORT)
+
+demo: $(VENV)/.installed
+	$(BIN)/levqor-errors demo
 
 test: lint types unit
 

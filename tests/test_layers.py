@@ -28,7 +28,8 @@ BELOW: dict[str, frozenset[str]] = {
     "alerts": frozenset({"storage"}),
     "collector": frozenset({"storage", "alerts"}),
     "doctor": frozenset({"client", "storage", "alerts", "collector"}),
-    "cli": frozenset({"client", "storage", "alerts", "collector", "doctor"}),
+    "demo": frozenset({"client", "storage", "alerts", "collector"}),
+    "cli": frozenset({"client", "storage", "alerts", "collector", "doctor", "demo"}),
 }
 #: These are doors into the package and no part of its ground.
 DOORS: dict[str, frozenset[str]] = {

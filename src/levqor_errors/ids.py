@@ -16,7 +16,17 @@ def uuid7() -> str:
 
     The random part is the operating system's, so that a forked process never repeats its parent's.
     """
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
+    return uuid7_of(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big"))
+
+
+def uuid7_of(milliseconds: int, chance: int) -> str:
+    """The UUIDv7 of an instant.
+
+    Args:
+        milliseconds: since 1970.
+        chance: 80 random bits, of which 74 are used.
+    """
+    value = milliseconds << 80 | chance
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     text = f"{value:032x}"

@@ -9,7 +9,7 @@ import typer
 
 from ..addresses import shown
 from ..collector.app import create_app
-from ..collector.server import bind, serve
+from ..collector.server import address_of, bind, serve
 from ..config import AlertSettings, CollectorSettings, secret_file
 from ..doctor import secret
 from .options import Database
@@ -34,8 +34,8 @@ def collector(
     except BaseException:
         listener.close()
         raise
-    bound_host, bound_port = listener.getsockname()[:2]
-    address = f"http://{_for_people(bound_host)}:{bound_port}"
+    bound_host = listener.getsockname()[0]
+    address = address_of(listener)
     app.state.collector.alerting.address = address
     typer.echo(f"Collector   {address}")
     typer.echo(f"Database    {shown(settings.database)} ({app.state.collector.storage.health()['database']})")
@@ -65,11 +65,3 @@ def _warn(text: str) -> None:
 
 def _is_loopback(host: str) -> bool:
     return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-
-
-def _for_people(host: str) -> str:
-    """An address for a link: one cannot connect to 0.0.0.0."""
-    address = ipaddress.ip_address(host.partition("%")[0])
-    if address.is_unspecified:
-        return "localhost"
-    return f"[{host}]" if address.version == 6 else host

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import ipaddress
 import logging.config
 import signal
 import socket
@@ -55,6 +56,15 @@ def bind(host: str, port: int) -> socket.socket:
             raise ConfigError("--port", f"{port} is taken; stop what listens there, or choose another") from error
         raise ConfigError("--host", f"{host} port {port} cannot be listened on: {error.strerror}") from error
     return listener
+
+
+def address_of(listener: socket.socket) -> str:
+    """Where people reach it, for a link: one cannot connect to 0.0.0.0."""
+    host, port = listener.getsockname()[:2]
+    address = ipaddress.ip_address(host.partition("%")[0])
+    if address.is_unspecified:
+        host = "localhost"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def serve(app: Starlette, listener: socket.socket, deadlines: Deadlines | None = None) -> None:
