@@ -10,6 +10,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from levqor_errors.collector import create_app
+from levqor_errors.collector.assets import VERSIONED
 from levqor_errors.config import CollectorSettings
 from support import SECRET, Database, event_ids, served
 
@@ -38,6 +39,6 @@ def test_the_collector_works_mounted(framework: str, database: Database) -> None
         assert "Path=/monitor;" in signed_in.headers["set-cookie"]
         page = client.get("/owner/errors")
         assert "from a mounted collector" in page.text
-        assert 'href="/monitor/static/style.css"' in page.text
+        assert f'href="/monitor{VERSIONED}/style.css"' in page.text
         assert client.get("/static/style.css").status_code == 200
     collector.state.collector.close()

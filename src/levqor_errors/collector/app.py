@@ -17,7 +17,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route, Router
-from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from ..addresses import is_address
@@ -27,6 +26,7 @@ from ..storage import Storage, open_storage
 from ..storage.base import CANARY_SERVICE
 from .alerting import Alerting
 from .answers import JsonResponse, error_response
+from .assets import Assets
 from .auth import Auth, OwnerOnly
 from .connections import Connections
 from .cors import Cors
@@ -41,7 +41,6 @@ from .login import Login
 from .logs import hide
 from .metrics import Metrics
 from .openapi import openapi_json
-from .pages import HERE
 from .proxies import Proxies
 from .queries import Queries
 from .refusals import Refusals
@@ -192,7 +191,7 @@ def _public(collector: Collector) -> list[BaseRoute]:
         Route("/api/openapi.json", openapi_json),
         Route("/login", login.form, methods=["GET"]),
         Route("/login", login.submit, methods=["POST"]),
-        Mount("/static", StaticFiles(directory=HERE / "static")),
+        Mount("/static", Assets()),
     ]
 
 

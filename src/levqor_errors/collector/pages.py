@@ -1,4 +1,4 @@
-"""HTML pages: the templates, and the headers that every page carries."""
+"""HTML pages: the templates, the headers that every page carries, and which pages the bar at the top leads to."""
 
 from __future__ import annotations
 
@@ -9,10 +9,19 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-HERE: Final = Path(__file__).parent
+from .assets import VERSIONED
+
+#: The owner's pages in the bar at the top: name and path. What is not here is not linked.
+NAV: Final = (("Errors", "/owner/errors"),)
 
 # autoescape=True and not select_autoescape(), which goes by file name and leaves out `.html.j2`.
-_templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined)
+_templates = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 
 #: Nothing inline, nothing from elsewhere, no framing: event content is hostile, and this is the second wall behind
 #: the escaping.
@@ -31,6 +40,12 @@ _HEADERS: Final = {
 
 
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """Render a template. `root` in it is the path that the application is mounted under."""
+    """Render a template.
+
+    In it are besides: `root`, the path that the application is mounted under; `static`, that of our own files; `nav`;
+    and `here`, the page's own path under `root`.
+    """
     root = request.scope.get("root_path", "")
-    return HTMLResponse(_templates.get_template(template).render(root=root, **values), status, _HEADERS)
+    here = request.scope["path"].removeprefix(root)
+    html = _templates.get_template(template).render(root=root, static=root + VERSIONED, nav=NAV, here=here, **values)
+    return HTMLResponse(html, status, _HEADERS)
