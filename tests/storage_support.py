@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from levqor_errors import instants
 from levqor_errors.errors import EventUnstorableError
 from levqor_errors.event import normalize
 from levqor_errors.grouping import group
-from levqor_errors.storage import NewEvent, Storage, StoredEvent
+from levqor_errors.storage import Action, NewEvent, Storage, StoredEvent, Triaged
 from support import Database, rows
 
 NOW = datetime(2026, 11, 23, 13, 5, 39, tzinfo=timezone.utc)
@@ -31,6 +32,12 @@ def write(storage: Storage, batch: Sequence[NewEvent]) -> list[StoredEvent | Eve
 def store(storage: Storage, issue: str, number: int, **options: Any) -> None:
     """Write so many events of an issue."""
     write(storage, [new_event(issue, **options) for _ in range(number)])
+
+
+def do(storage: Storage, action: str, *issues: int, **more: Any) -> Triaged:
+    """Something that the owner does with issues at `NOW`, or `at` another instant."""
+    at = more.pop("at", instants.to_text(NOW))
+    return storage.triage(Action(action, **more), issues, who="Anna", now=at)
 
 
 def by_issue(database: Database) -> dict[str, int]:

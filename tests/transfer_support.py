@@ -10,7 +10,7 @@ from typing import Any
 from levqor_errors.storage import NewEvent, StoredEvent, open_storage
 from levqor_errors.storage.alerts.outbox import Alert
 from levqor_errors.storage.transfer import TABLES
-from storage_support import new_event, write
+from storage_support import do, new_event, write
 from support import Database, check_sound, execute, rows
 
 #: Makes a database of a kind, `sqlite` or `postgres`, in which there is nothing yet.
@@ -44,13 +44,28 @@ def fill(database: Database) -> int:
                 store.outbox.add(alert, ("telegram", "email"), now="2026-11-23T13:06:00.000Z")
                 store.ledger.note("sent", text, now="2026-11-23T13:06:01.000Z", alert_id=number, channel="email")
                 store.memory.put(f"key {number}", text, now="2026-11-23T13:06:01.000Z")
+        issues = [id_ for (id_,) in rows(database, "SELECT id FROM issues ORDER BY id")]
+        for number, text in enumerate(HOSTILE):
+            do(storage, "note", issues[number], note=text[:4_000])
+            assert storage.add_share(f"hash{number}", issues[number], created_at="2026", expires_at="2999")
+        do(storage, "resolve_in_next_release", *issues[:3])
+        do(storage, "mute", *issues[3:6], events=5)
+        do(storage, "merge", *issues[7:9], into=issues[6])
+    execute(
+        database,
+        "INSERT INTO grouping_rules (service, kind, parts, position, treat, created_at)"
+        " VALUES ('shop', 'message', '[\"user <number>\"]', 1, 'constant', '2026')",
+    )
     execute(
         database,
         "UPDATE alert_outbox SET decided_at = '2026-11-23T13:06:00.000Z', decision = 'told', why = 'x', alert_id = 1"
         " WHERE id % 2 = 0",
     )
-    execute(database, "UPDATE issues SET state = 'muted', muted_until = '2026-12-01T00:00:00.000Z' WHERE id % 3 = 0")
-    execute(database, "UPDATE issues SET state = 'resolved', regressions = 9000000000 WHERE id % 3 = 1")
+    execute(
+        database,
+        "UPDATE issues SET state = 'muted', muted_until = '2026-12-01T00:00:00.000Z' WHERE id % 3 = 0 AND id > 9",
+    )
+    execute(database, "UPDATE issues SET state = 'resolved', regressions = 9000000000 WHERE id % 3 = 1 AND id > 9")
     # Gaps, one of them at the end: an id is not given out again.
     execute(database, "DELETE FROM error_events WHERE id IN (3, 4, (SELECT MAX(id) FROM error_events))")
     empty = [table.name for table in TABLES if not rows(database, f"SELECT * FROM {table.name} LIMIT 1")]

@@ -126,6 +126,10 @@ class CollectorRefusedError(CollectorError):
         self.status = status
 
 
+class TriageError(LevqorError):
+    """What the owner wants to have done with issues cannot be. Says what is allowed."""
+
+
 class AlertError(LevqorError):
     """Base of what goes wrong when somebody is to be told. Its text is fit for the owner: no token, no password."""
 

@@ -129,6 +129,13 @@ SERVICES: Final = 10_000
 #: New issues an hour; further new errors go into one issue a service.
 NEW_ISSUES_CLIENT: Final = 500
 NEW_ISSUES: Final = 5_000
+#: Environments and releases (pairs of both) by which one service's events are counted in one hour. A count stays for
+#: good.
+COUNTED_NAMES: Final = 100
+#: Users of an issue that are told apart; past them it has "more than" so many.
+ISSUE_USERS: Final = 10_000
+#: Releases that an issue which is resolved in the next one knows as old ones; the latest.
+OLD_RELEASES: Final = 200
 #: Groups remembered to have an issue already.
 SEEN_GROUPS: Final = 20_000
 #: A client that was told to wait and does not: bodies past these sizes as sent are refused unread. gzip inflates up to
@@ -143,3 +150,13 @@ TOLD_KEYS: Final = 1_000
 UNTOLD_PART: Final = 0.01
 #: Entries of X-Forwarded-For that are looked at, from the right. Real chains have one to four proxies.
 PROXY_HOPS: Final = 20
+
+# -- what the owner does with issues (storage/issues/) ------------------------------------------------------------
+#: In one go.
+TRIAGE_ISSUES: Final = 500
+#: A mute always ends: 90 days, or so many more events.
+MUTE_SECONDS: Final = 90 * 24 * 3600
+MUTE_EVENTS: Final = 1_000_000
+NOTE_CHARS: Final = 4_000
+#: Days for which an issue's hourly counts and its history are kept.
+ISSUE_DAYS: Final = 90

@@ -12,7 +12,7 @@ from levqor_errors.alerts.routes import Routes
 from levqor_errors.config import AlertSettings
 from levqor_errors.storage import Storage, StoredEvent
 from levqor_errors.storage.base import CANARY_SERVICE
-from storage_support import NOW, new_event, write
+from storage_support import NOW, do, new_event, write
 
 AT = instants.to_text(NOW)
 SHOWN = "2026-11-23 13:05:39 UTC"
@@ -75,12 +75,12 @@ def test_from_undecided_to_told(storage: Storage) -> None:
 def test_muted_nowhere_and_resolved(storage: Storage) -> None:
     muted, staging, resolved = log(storage), log(storage, "b", environment="staging"), log(storage, "c")
     ids = {event: (storage.get(event) or {})["issue_id"] for event in (muted, resolved)}
-    with storage.alerts() as store:
-        store.issues.set_state(ids[muted], "muted")
-        store.issues.set_state(ids[resolved], "resolved")
-    note(storage, "resolved", issue_id=ids[resolved])
+    do(storage, "mute", ids[muted], events=10)
+    do(storage, "resolve", ids[resolved])
     plan(storage, "environment=staging -> none")
-    assert why(storage, muted).answer == "Not yet: it waits while its issue is muted, until it is opened again."
+    assert (
+        why(storage, muted).answer == "Not yet: it waits while its issue is muted, until more of its events have come."
+    )
     assert why(storage, staging).answer == "Not told: ALERT_ROUTES sends it nowhere."
     assert why(storage, resolved).answer == "Not told: its issue was resolved before."
     assert [line["what"] for line in why(storage, resolved).lines] == ["decided", "resolved"]
@@ -88,8 +88,7 @@ def test_muted_nowhere_and_resolved(storage: Storage) -> None:
 
 def test_one_that_came_back_is_told_whatever_its_severity(storage: Storage) -> None:
     log(storage, severity="warning")
-    with storage.alerts() as store:
-        store.issues.set_state(1, "resolved")
+    do(storage, "resolve", 1)
     event = log(storage, severity="warning")
     later = log(storage, severity="warning")
     plan(storage)

@@ -17,7 +17,7 @@ from levqor_errors.alerts.routes import Routes
 from levqor_errors.config import AlertSettings
 from levqor_errors.storage import Storage
 from levqor_errors.storage.base import CANARY_SERVICE
-from storage_support import NOW, new_event, write
+from storage_support import NOW, do, new_event, write
 from support import Database, rows
 
 MINUTE = timedelta(minutes=1)
@@ -84,8 +84,7 @@ def test_a_cool_down_begun_by_a_clock_that_is_a_little_ahead_holds(storage: Stor
 def test_what_was_resolved_and_comes_back_waits_for_no_cool_down(storage: Storage, database: Database) -> None:
     write(storage, critical())
     plan(storage)
-    with storage.alerts() as store:
-        store.issues.set_state(1, "resolved")
+    do(storage, "resolve", 1)
     write(storage, [new_event("a", severity="warning", service="shop")])
     assert plan(storage, 1).channels == {"telegram"}
     assert alerts(database) == [("critical", "critical", "shop"), ("regression", "warning", "shop")]
@@ -99,8 +98,7 @@ def test_what_waits_is_not_told_when_its_issue_is_resolved_meanwhile(storage: St
     plan(storage)
     write(storage, critical(number=3))
     plan(storage, 1)
-    with storage.alerts() as store:
-        store.issues.set_state(1, "resolved")
+    do(storage, "resolve", 1)
     assert plan(storage, 20) == Planned(frozenset(), None)
     assert decisions(database) == [(1, "told"), (3, "resolved")]
 
@@ -111,12 +109,11 @@ def test_a_muted_issue_is_told_after_the_mute_with_all_that_came(
 ) -> None:
     until = instants.to_text(NOW + 120 * MINUTE)
     write(storage, critical())
-    with storage.alerts() as store:
-        store.issues.set_state(1, "muted", until if ends else None)
+    do(storage, "mute", 1, **({"seconds": 7200} if ends else {"events": 9}))
     waits = plan(storage)
     assert waits.channels == frozenset()
     assert waits.again == pytest.approx(7200 if ends else 3600, abs=1)
-    assert (until if ends else "opened again") in str(whys(database)[0])
+    assert (until if ends else "more of its events") in str(whys(database)[0])
     write(storage, critical(number=4))
     assert plan(storage, 119).channels == frozenset()
     with storage.alert_reader() as store:
@@ -124,8 +121,7 @@ def test_a_muted_issue_is_told_after_the_mute_with_all_that_came(
         assert store.deliveries.unsent() == 0
     if not ends:
         assert plan(storage, 10_000).channels == frozenset()
-        with storage.alerts() as store:
-            store.issues.set_state(1, "open")
+        do(storage, "reopen", 1)
     assert plan(storage, 120).channels == {"telegram"}
     assert decisions(database) == [(5, "told")]
 

@@ -17,7 +17,7 @@ import pytest
 from sqlite_utils import Database as SqliteDatabase
 
 from levqor_errors.errors import StorageUnusableError
-from levqor_errors.storage import Filters, open_storage
+from levqor_errors.storage import Filters, IssueQuery, open_storage
 from levqor_errors.storage.postgres import schema as postgres_schema
 from levqor_errors.storage.sqlite import schema as sqlite_schema
 from postgres_support import PostgresServer
@@ -79,14 +79,26 @@ def test_r12_upgrade_from_every_schema(new: Database, steps: int, monkeypatch: p
     execute(
         new,
         "INSERT INTO issues (fingerprint, grouping, title, service, first_seen, last_seen, count)"
-        f" VALUES ('f', '[]', 'old', 'shop', '{at}', '{at}', 1)",
+        f" VALUES ('f', '[]', 'old', 'shop', '{at}', '{at}', 5)",
     )
     execute(
         new,
-        "INSERT INTO error_events (id, created_at, source, service, severity, message, event_id, received_at, issue_id)"
-        f" VALUES (1, '{at}', 'backend', 'shop', 'error', 'old', '01a20c9e-698a-7348-98b0-e995ed5c7416', '{at}', 1)",
+        "INSERT INTO error_events"
+        " (id, created_at, source, service, severity, message, event_id, received_at, issue_id, release, user_email)"
+        f" VALUES (1, '{at}', 'backend', 'shop', 'critical', 'old', '01a20c9e-698a-7348-98b0-e995ed5c7416', '{at}', 1,"
+        " '1.0', 'anna@example.com')",
     )
-    execute(new, f"INSERT INTO event_counts VALUES ('{at}', 'shop', 'backend', 'error', 1)")
+    # Of five that were counted one is still there, and alone can tell its release.
+    named = (
+        ("", "")
+        if steps < len(SQLITE_STEPS if isinstance(new, Path) else POSTGRES_STEPS)
+        else (", environment, release", ", '', ''")
+    )
+    execute(
+        new,
+        f"INSERT INTO event_counts (hour, service, source, severity, count{named[0]})"
+        f" VALUES ('{at}', 'shop', 'backend', 'critical', 5{named[1]})",
+    )
     if not isinstance(new, Path):
         execute(new, "SELECT setval('error_events_id', 1)")
     with closing(open_storage(str(new))) as storage:
@@ -95,7 +107,15 @@ def test_r12_upgrade_from_every_schema(new: Database, steps: int, monkeypatch: p
         (retried,) = asyncio.run(storage.write([again]))
         assert getattr(retried, "duplicate", None) is True
         assert [event["message"] for event in storage.recent(Filters(), limit=10).errors] == ["new", "old"]
-        assert storage.stats(Filters())["total"] == 2
+        assert storage.stats(Filters())["total"] == 6
+        if not named[0]:
+            assert storage.stats(Filters(release="1.0"))["total"] == 1
+            shown = storage.issue(1, now="2026-11-20T11:00:00.000Z")
+            assert shown is not None
+            assert (shown["severity"], shown["users"], shown["count"]) == ("critical", 1, 5)
+            assert sum(shown["sparkline"]["counts"]) == 1
+            found = storage.issues(IssueQuery(q="ol"), now="2026-11-20T11:00:00.000Z").issues
+            assert [issue["id"] for issue in found] == [1]
     check_sound(new)
 
 

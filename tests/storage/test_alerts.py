@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from levqor_errors.alert_rules import read_rates
-from levqor_errors.storage import Storage, open_storage
+from levqor_errors.storage import Refusal, Storage, Triaged, open_storage
 from levqor_errors.storage.alerts.outbox import Alert, Decision
 from levqor_errors.storage.base import CANARY_SERVICE
 from levqor_errors.storage.postgres.connections import READERS
-from storage_support import new_event, write
+from storage_support import do, new_event, write
 from support import Database, execute, rows
 
 NOW = "2026-11-23T13:05:39.000Z"
@@ -59,9 +59,7 @@ def test_after_a_decision_the_next_event_opens_another_row(storage: Storage) -> 
 
 def test_a_resolved_issue_that_comes_back_is_owed_whatever_its_severity(storage: Storage, database: Database) -> None:
     write(storage, [new_event("a", severity="warning"), new_event("b", severity="warning")])
-    with storage.alerts() as store:
-        assert store.issues.set_state(1, "resolved")
-        assert not store.issues.set_state(99, "resolved")
+    assert do(storage, "resolve", 1, 99) == Triaged([1], [1], [Refusal(99, "there is no such issue")])
     write(storage, [new_event("a", severity="warning"), new_event("b", severity="warning")])
     write(storage, [new_event("a", severity="warning")])
     with storage.alerts() as store:

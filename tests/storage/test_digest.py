@@ -16,7 +16,7 @@ from levqor_errors.severity import Severity
 from levqor_errors.storage import Storage, open_storage
 from levqor_errors.storage.alerts.outbox import Alert
 from levqor_errors.storage.base import CANARY_SERVICE
-from storage_support import NOW, new_event, write
+from storage_support import NOW, do, new_event, write
 from support import Database, rows
 
 SEVERITIES = [severity.value for severity in Severity]
@@ -154,10 +154,8 @@ def test_what_was_resolved_and_what_came_back(storage: Storage, database: Databa
     ids = dict(rows(database, "SELECT title, id FROM issues"))
     a, b, c = (ids[f"of issue {name}"] for name in "abc")
     now = text(NOW - timedelta(hours=5))
+    assert do(storage, "resolve", a, b, at=now).issues == [a, b]
     with storage.alerts() as store:
-        for issue_id in (a, b):
-            assert store.issues.set_state(issue_id, "resolved")
-            store.ledger.note("resolved", "by the owner", now=now, issue_id=issue_id)
         store.ledger.note("muted", "by the owner", now=now, issue_id=c)
         store.ledger.note("resolved", "long ago", now=text(NOW - timedelta(days=3)), issue_id=c)
     write(storage, [new_event("b", days_ago=0.1), new_event("b", days_ago=0.1)])

@@ -6,15 +6,13 @@ from typing import Final, NamedTuple
 
 from .. import instants
 from ..errors import AlertError
-from ..storage import Storage
+from ..storage import Action, Do, Storage
 from . import clock
 from .compose import short_id
 
 
-class _Action(NamedTuple):
-    state: str
-    #: For how long; `None`: for good.
-    seconds: int | None
+class _Answer(NamedTuple):
+    action: Action
     #: What the ledger calls it, and what the one who pressed is told.
     what: str
     answer: str
@@ -22,9 +20,13 @@ class _Action(NamedTuple):
 
 _HOUR: Final = 3600
 ACTIONS: Final = {
-    "ack": _Action("muted", 24 * _HOUR, "acknowledged", "Acknowledged: nothing more about this issue for a day."),
-    "mute": _Action("muted", 2 * _HOUR, "muted", "Muted for 2 hours."),
-    "resolve": _Action("resolved", None, "resolved", "Resolved. If it comes back, you are told."),
+    "ack": _Answer(
+        Action(Do.MUTE.value, seconds=24 * _HOUR),
+        "acknowledged",
+        "Acknowledged: nothing more about this issue for a day.",
+    ),
+    "mute": _Answer(Action(Do.MUTE.value, seconds=2 * _HOUR), "muted", "Muted for 2 hours."),
+    "resolve": _Answer(Action(Do.RESOLVE.value), "resolved", "Resolved. If it comes back, you are told."),
 }
 
 
@@ -44,17 +46,12 @@ def act(storage: Storage, action: str, alert_id: int, who: str) -> str:
     chosen = ACTIONS.get(action)
     if chosen is None:
         raise AlertError("this button is not known here")
-    now = clock.now()
-    at = instants.to_text(now)
-    until = None if chosen.seconds is None else clock.after(now, chosen.seconds)
+    now = instants.to_text(clock.now())
     with storage.alerts() as store:
         row = store.deliveries.alert(alert_id)
         if row is None or row.issue_id is None:
             raise AlertError(f"{short_id(alert_id)} is about no issue, or is forgotten already")
-        if not store.issues.set_state(row.issue_id, chosen.state, until):
+        done = store.issues.act(chosen.action, [row.issue_id], who=who, now=now, called=chosen.what, alert_id=alert_id)
+        if done.refused:
             raise AlertError(f"the issue of {short_id(alert_id)} is deleted already")
-        store.ledger.note(
-            chosen.what, f"by {who}{f', until {until}' if until else ''}", now=at, alert_id=alert_id,
-            issue_id=row.issue_id,
-        )  # fmt: skip
     return chosen.answer

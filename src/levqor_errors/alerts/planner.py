@@ -70,10 +70,11 @@ class Planner:
             canary: the event_id of the canary's event that is under way.
         """
         store.outbox.be_alone()
+        at = instants.to_text(now)
+        store.issues.end_mutes(at)
         rows = store.outbox.open(MOST_ROWS)
         if not rows:
             return Planned(frozenset(), None)
-        at = instants.to_text(now)
         last = store.outbox.last_told([row.issue_id for row in rows])
         due: list[_Due] = []
         waits: list[float] = []
@@ -85,7 +86,7 @@ class Planner:
             elif row.state == "resolved":
                 store.outbox.decide([row.id], Decision.RESOLVED, "its issue was resolved meanwhile", None, now=at)
             elif row.state == "muted" and (row.muted_until is None or row.muted_until > at):
-                why = f"waits while its issue is muted, until {row.muted_until or 'it is opened again'}"
+                why = f"waits while its issue is muted, until {row.muted_until or 'more of its events have come'}"
                 waiting.setdefault(why, []).append(row)
                 waits.append(_seconds_until(row.muted_until, now) if row.muted_until else _LONG_SECONDS)
             elif (until := self._cools_until(last.get(row.issue_id), row, now)) is not None:

@@ -17,6 +17,7 @@ from ..errors import (
     RateLimitedError,
     RequestRefusedError,
     StorageUnavailableError,
+    TriageError,
 )
 
 #: What a status says besides. 413: the rest of the body is not waited for. 415: what is taken (RFC 9110, 15.5.16).
@@ -41,7 +42,7 @@ def error_status(error: LevqorError) -> tuple[int, int | None]:
     match error:
         case RequestRefusedError():
             return error.status, None
-        case InvalidEventError() | EventUnstorableError():
+        case InvalidEventError() | EventUnstorableError() | TriageError():
             return 400, None
         case RateLimitedError():
             return 429, error.retry_after

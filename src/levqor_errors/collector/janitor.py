@@ -83,7 +83,7 @@ class Janitor:
         # Each on its own: on a full disk nothing can be written down, but something can be deleted.
         failures = [
             failure
-            for job in (self._keep_refusals, self._prune, self._thin, self._give_back)
+            for job in (self._keep_refusals, self._prune, self._thin, self._give_back, self._tidy_issues)
             if not self._stopping.is_set() and (failure := self._try(job)) is not None
         ]
         if self._stopping.is_set():
@@ -175,6 +175,11 @@ class Janitor:
     def _give_back(self) -> None:
         for _ in self._turns():
             if not self._storage.give_back():
+                break
+
+    def _tidy_issues(self) -> None:
+        for _ in self._turns():
+            if not self._storage.tidy_issues(instants.to_text(_now()), most=_STEP_EVENTS):
                 break
 
     def _turns(self) -> Iterator[None]:

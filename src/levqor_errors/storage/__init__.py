@@ -5,6 +5,7 @@ watchers.py  who is woken when there is news
 facts.py     what a look from outside finds (`inspect`)
 rows.py      what is written of an event, and what a batch adds to counts
 read.py      pages, single events, statistics
+issues/      pages of issues, and what is done with them
 thinning.py  which events go when there is no room
 transfer.py  everything of one database into another
 sqlite/      the protocol on an SQLite file
@@ -17,10 +18,11 @@ from ..addresses import is_address
 from ..errors import StorageUnusableError
 from .base import Filters, NewEvent, News, Page, Size, Storage, StoredEvent, Thinned
 from .facts import PostgresFacts, SqliteFacts
+from .issues.model import Action, Do, IssuePage, IssueQuery, Refusal, Sort, Triaged
 
 __all__ = [
-    "Filters", "NewEvent", "News", "Page", "PostgresFacts", "Size", "SqliteFacts", "Storage", "StoredEvent", "Thinned",
-    "inspect", "open_storage",
+    "Action", "Do", "Filters", "IssuePage", "IssueQuery", "NewEvent", "News", "Page", "PostgresFacts", "Refusal",
+    "Size", "Sort", "SqliteFacts", "Storage", "StoredEvent", "Thinned", "Triaged", "inspect", "open_storage",
 ]  # fmt: skip
 
 _NEEDS_DRIVER = "PostgreSQL needs its driver; install it with: pip install 'levqor-errors[postgres]'"

@@ -18,6 +18,7 @@ from .watchers import Watch
 
 if TYPE_CHECKING:
     from .alerts.store import AlertStore
+    from .issues.model import Action, IssuePage, IssueQuery, Triaged
 
 
 #: Whose events are owed whatever their severity: the alerts' own, by which they try all of the way once a day.
@@ -247,6 +248,69 @@ class Storage(Protocol):
 
         Args:
             long: events are counted. Else it is for a moment, and waits for no search.
+        """
+        ...
+
+    def issues(self, query: IssueQuery, *, now: str) -> IssuePage:
+        """A page of issues, each with its numbers; those that are merged into others are not among them.
+
+        Of each: `id`, `title`, `service`, `severity` (the worst ever), `state`, `first_seen`, `last_seen`, `count`,
+        `users` (with `users_at_least`, whether there may be more), `regressions`, `note`, `muted_until`, `mute_count`
+        (the count at which its mute ends), `resolved_at`, `resolved_in_next_release`, `old_releases`, `trend` (`now`,
+        the last 24 hours, and `before`, the 24 before those), and `sparkline` (`bucket`, `since`, `counts`).
+
+        Args:
+            query: which, and how.
+            now: the clock.
+
+        Raises:
+            TriageError: `query.after` is no answer's `next`.
+        """
+        ...
+
+    def issue(self, issue_id: int, *, now: str, days: bool = False) -> dict[str, Any] | None:
+        """One issue, by its id or that of one that was merged into it.
+
+        As in a page, and with `fingerprint`, `grouping` (what the fingerprint was made from), `merged` (issues that are
+        a part of this one: `id`, `title`, `fingerprint`, `grouping`), `changes` (what the owner did: `id`, `at`,
+        `issue_id`, `action`, `detail`, `undone_at`) and `ledger` (what happened in all: `id`, `at`, `alert_id`,
+        `channel`, `what`, `detail`), the latest first.
+
+        Args:
+            issue_id: its id.
+            now: the clock.
+            days: its sparkline is of 14 days instead of 24 hours.
+        """
+        ...
+
+    def triage(self, action: Action, issues: Sequence[int], *, who: str, now: str) -> Triaged:
+        """Do something with issues, in one transaction; see `issues/triage.py`."""
+        ...
+
+    def undo(self, changes: Sequence[int], *, who: str, now: str) -> Triaged:
+        """Take changes back that `triage` told of; see `issues/triage.py`."""
+        ...
+
+    def add_share(self, token_hash: str, issue_id: int, *, created_at: str, expires_at: str) -> bool:
+        """Remember a link to an issue by the hash of its token; returns whether there is such an issue."""
+        ...
+
+    def shared(self, token_hash: str, *, now: str) -> int | None:
+        """The issue that a link shows; `None`: the link has ended, was taken back, or never was."""
+        ...
+
+    def shares(self, issue_id: int, *, now: str) -> list[dict[str, Any]]:
+        """Links to an issue that work (`token_hash`, `created_at`, `expires_at`), the newest first."""
+        ...
+
+    def drop_share(self, token_hash: str) -> bool:
+        """Take a link back; returns whether there was one."""
+        ...
+
+    def tidy_issues(self, now: str, *, most: int) -> int:
+        """Do a step of the upkeep of issues: mutes that end, events of merged ones that move, what is past its time.
+
+        Returns how much was done; 0 when nothing is left.
         """
         ...
 

@@ -39,9 +39,10 @@ class Dialect(NamedTuple):
 
     #: Runs a statement with its values; gives its rows.
     run: Callable[[str, Sequence[Any]], Iterable[Any]]
-    #: Tables, or views of them, with the columns of `event_counts` and `issues`.
+    #: Tables, or views of them, with the columns of `event_counts`, `issues` and `issue_counts`.
     counts: str
     issues: str
+    issue_counts: str
     #: Which event has an id of its sender's, with one parameter.
     event_condition: str
     #: Where events with words to be found come from, the events as `e`.
@@ -52,6 +53,9 @@ class Dialect(NamedTuple):
     search_condition: str
     #: The parameter, of words that have a letter or digit each; without any it matches nothing.
     search_value: Callable[[list[str]], str]
+    #: What titles of issues `i` have to match, and the parameter, of words or beginnings of them.
+    title_condition: str
+    title_value: Callable[[list[str]], str]
 
 
 def recent(db: Dialect, filters: Filters, *, limit: int, before: int | None, among: Sequence[int] | None) -> Page:
@@ -195,11 +199,11 @@ def counted(db: Dialect, filters: Filters) -> tuple[str, list[Any]]:
 
     Exact for any range: where the filters allow, whole hours are from the hourly table, the ends from rows.
     """
-    if any(value is not None for value in (filters.environment, filters.release, filters.event_id, filters.q)):
+    if filters.event_id is not None or filters.q is not None:
         return _counted_rows(db, filters)
     where: list[str] = []
     values: list[Any] = []
-    for column in ("source", "service"):
+    for column in ("source", "service", "environment", "release"):
         value = getattr(filters, column)
         if value is not None:
             where.append(f"{column} = ?")

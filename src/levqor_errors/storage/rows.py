@@ -5,15 +5,25 @@ Comes after `base.py`; used by each database's `write.py`. Imports little, for t
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable
-from typing import Any, NamedTuple
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final, NamedTuple
 
 import orjson
 
-from .. import instants
+from .. import instants, limits
 from ..severity import Severity
 from .base import CANARY_SERVICE, NewEvent
+
+#: How bad a column of severities is, in SQL: 0 to 3. `WORST` is its inverse.
+RANK: Final = "CASE {} WHEN 'critical' THEN 3 WHEN 'error' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END"
+WORST: Final = tuple(severity.value for severity in Severity)
+RANKS: Final = {name: rank for rank, name in enumerate(WORST)}
+#: Where events are counted whose environment and release are too many (`limits.COUNTED_NAMES`). Spaces are taken from a
+#: name's ends at the gate, so that no sender can have this one.
+UNNAMED: Final = " "
+#: Events that wait for their commit are of the hour that has begun, or of the one before.
+_NAMED_HOURS: Final = 2
 
 
 class Row(NamedTuple):
@@ -40,6 +50,12 @@ class Row(NamedTuple):
     #: Whether the event can be a retry of one that is stored already.
     sender_id: bool
     may_open: bool
+    #: Whom it happened to, as `user_hash` has it.
+    user: int | None
+
+    def opens_again(self, old_releases: Collection[str]) -> bool:
+        """Whether an issue that is resolved but for some releases is not any more when this comes."""
+        return self.release is None or self.release not in old_releases
 
 
 class Written(NamedTuple):
@@ -57,8 +73,27 @@ def to_row(new: NewEvent) -> tuple[Any, ...]:
         event.created_at, event.source.value, event.service, event.path_or_screen, event.user_email,
         event.severity.value, event.message, event.stack, event.event_id, event.received_at, event.environment,
         event.release, orjson.dumps(event.context).decode() if event.context else None,
-        *new.group, event.sender_id, new.may_open,
+        *new.group, event.sender_id, new.may_open, user_hash(event.user_email, event.context),
     )  # fmt: skip
+
+
+def user_hash(user_email: str | None, context: Mapping[str, Any]) -> int | None:
+    """Whom an event happened to, as a number of 64 bits: by the address, else by the id or name that the context has of
+    the user. `None`: nobody knows."""
+    name = user_email
+    if name is None:
+        user = context.get("user")
+        if not isinstance(user, dict):
+            return None
+        for key in ("id", "username"):
+            value = user.get(key)
+            if isinstance(value, (str, int)) and not isinstance(value, bool) and value != "":
+                name = str(value)
+                break
+        else:
+            return None
+    # SHA-256, since PostgreSQL has it, too.
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
 
 
 class Fresh(NamedTuple):
@@ -69,39 +104,85 @@ class Fresh(NamedTuple):
     issue_id: int
 
 
-def hourly(fresh: Iterable[Fresh]) -> list[tuple[str, str, str, str, int]]:
-    """What a batch adds to `event_counts`."""
-    counts = Counter([(row.received_at[:13], row.service, row.source, row.severity) for _, row, _ in fresh])
-    return [
-        (instants.hour_of(hour), service, source, severity, count)
-        for (hour, service, source, severity), count in counts.items()
-    ]
+class CountedNames:
+    """Under which environment and release events are counted: their own, but of one service in one hour only so many
+    (`limits.COUNTED_NAMES`), since counts stay for good and anyone may send names."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[str, set[tuple[str, str]]]] = {}
+
+    def of(self, hour: str, row: Row) -> tuple[str, str]:
+        """The names for a row of an hour."""
+        names = row.environment or "", row.release or ""
+        services = self._known.get(hour)
+        if services is None:
+            services = self._known[hour] = {}
+            if len(self._known) > _NAMED_HOURS:
+                del self._known[min(self._known)]
+        known = services.setdefault(row.service, set())
+        if names in known:
+            return names
+        if len(known) >= limits.COUNTED_NAMES:
+            return UNNAMED, UNNAMED
+        known.add(names)
+        return names
 
 
-def hourly_of_issues(fresh: Iterable[Fresh]) -> list[tuple[int, str, str, str, str, int, str]]:
-    """The same by issue, with the last instant at which each was seen."""
-    counts: dict[tuple[int, str, str, str, str], tuple[int, str]] = {}
-    for _, row, issue_id in fresh:
-        key = issue_id, instants.hour_of(row.received_at), row.service, row.source, row.severity
-        count, last = counts.get(key, (0, ""))
-        counts[key] = count + 1, max(last, row.received_at)
-    return [(*key, *value) for key, value in counts.items()]
+class Tally(NamedTuple):
+    """What some events of one issue and one hour, alike in all that is counted by, add to the counts."""
+
+    issue_id: int
+    hour: str
+    service: str
+    source: str
+    severity: str
+    #: How many they are.
+    events: int
+    last_seen: str
+    #: As they are counted; empty for none.
+    environment: str
+    release: str
+    users: set[int]
+    #: The lowest and the highest id of these events.
+    first_id: int
+    last_id: int
 
 
-def owed(fresh: Iterable[Fresh], resolved: Collection[int]) -> list[tuple[int, int, int, str, str, int]]:
+def tallies(fresh: Iterable[Fresh], names: CountedNames) -> list[Tally]:
+    """What a batch, in the order of its ids, adds to all that is counted."""
+    found: dict[tuple[Any, ...], list[Any]] = {}
+    for id_, row, issue_id in fresh:
+        seen, user = row.received_at, row.user
+        key = issue_id, seen[:13], row.service, row.source, row.severity, row.environment, row.release
+        tally = found.get(key)
+        if tally is None:
+            hour = instants.hour_of(seen)
+            tally = found[key] = [
+                issue_id, hour, row.service, row.source, row.severity, 0, seen, *names.of(hour, row), set(), id_, id_
+            ]  # fmt: skip
+        tally[5] += 1
+        tally[6] = max(tally[6], seen)
+        tally[11] = id_
+        if user is not None:
+            tally[9].add(user)
+    return [Tally._make(tally) for tally in found.values()]
+
+
+def owed(fresh: Iterable[Fresh], resolved: Mapping[int, Collection[str]]) -> list[tuple[int, int, int, str, str, int]]:
     """An entry for each issue that its owner is to be told of, for `alert_outbox`: the first of the events that are the
     reason, how many they are, when, how bad, and whether the issue was resolved.
 
     Args:
         fresh: the events.
-        resolved: issues that were resolved, and are not any more since they have an event in this batch.
+        resolved: issues that were resolved, and are not any more since they have an event in this batch; with the
+            releases whose events are no reason for that.
     """
     owed: dict[int, tuple[int, int, int, str, str, int]] = {}
     for id_, row, issue_id in fresh:
         critical = row.severity == Severity.CRITICAL.value
-        if critical or issue_id in resolved or row.service == CANARY_SERVICE:
-            regressed = int(issue_id in resolved)
-            _, first, count, at, worst, _ = owed.get(issue_id, (0, id_, 0, row.received_at, row.severity, 0))
+        back = issue_id in resolved and row.opens_again(resolved[issue_id])
+        if critical or back or row.service == CANARY_SERVICE:
+            _, first, count, at, worst, regressed = owed.get(issue_id, (0, id_, 0, row.received_at, row.severity, 0))
             worst = row.severity if critical else worst
-            owed[issue_id] = (issue_id, first, count + 1, at, worst, regressed)
+            owed[issue_id] = (issue_id, first, count + 1, at, worst, int(back or regressed))
     return list(owed.values())

@@ -28,15 +28,22 @@ class Table(NamedTuple):
     """A table whose rows are the same in every kind of database."""
 
     name: str
-    #: The columns that tell its rows apart, in whose order they are copied; `id` is a number, all others are text.
+    #: The columns that tell its rows apart, in whose order they are copied; text, but for those of `NUMBERS`.
     key: tuple[str, ...]
 
 
+NUMBERS: Final = frozenset({"id", "issue_id", "user_hash"})
 #: All that is copied, what others refer to first. Columns are not listed: both databases have the same.
 TABLES: Final = (
     Table("issues", ("id",)),
     Table("error_events", ("id",)),
-    Table("event_counts", ("hour", "service", "source", "severity")),
+    Table("event_counts", ("hour", "service", "source", "severity", "environment", "release")),
+    Table("event_hours", ("hour",)),
+    Table("issue_counts", ("issue_id", "hour", "source", "severity")),
+    Table("issue_users", ("issue_id", "user_hash")),
+    Table("issue_changes", ("id",)),
+    Table("grouping_rules", ("id",)),
+    Table("shares", ("token_hash",)),
     Table("refusals", ("hour", "reason")),
     Table("alert_outbox", ("id",)),
     Table("alerts", ("id",)),

@@ -4,7 +4,6 @@ outbox.py      what is owed, and what was decided of it
 deliveries.py  messages on their way
 ledger.py      what happened to each, for the question why
 memory.py      what is to be found again after a restart
-issues.py      what the owner says of an issue
 activity.py    how much services send
 digest.py      what happened in a day
 
@@ -13,8 +12,8 @@ digest.py      what happened in a day
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NamedTuple, TypeAlias
 
 #: Runs a statement with its values, written as `?`; gives its rows.
 Run: TypeAlias = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
@@ -31,3 +30,25 @@ class AlertDialect(NamedTuple):
     #: A statement that waits until no other planner is at work, where several may write at once; then rows that are to
     #: be changed are locked, too. Where one that writes is alone anyway: empty.
     alone: str = ""
+    #: A table or view with the columns of `issues`.
+    issues: str = "issues"
+    #: Statements that wait until nobody adds up counts or changes issues by hand, and until nobody writes events; where
+    #: one that writes is alone anyway: empty.
+    counting: str = ""
+    writing: str = ""
+    #: A table of what is still to be added to counts; empty: there is none.
+    waiting_counts: str = ""
+
+
+_PART_IDS: Final = 500
+
+
+def parts(ids: Sequence[int]) -> Iterator[list[int]]:
+    """As many at a time as any database takes parameters in a statement (SQLite before 3.32: 999)."""
+    for start in range(0, len(ids), _PART_IDS):
+        yield list(ids[start : start + _PART_IDS])
+
+
+def marks(values: Sequence[object]) -> str:
+    """A parameter for each value."""
+    return ", ".join("?" * len(values))

@@ -24,7 +24,7 @@ _FEW: Final = 5
 _WEEK_DAYS: Final = 7
 
 _WITHIN: Final = "received_at >= ? AND received_at < ?"
-_RANK: Final = "CASE severity WHEN 'critical' THEN 0 WHEN 'error' THEN 1 WHEN 'warning' THEN 2 ELSE 3 END"
+_RANK: Final = "CASE e.severity WHEN 'critical' THEN 0 WHEN 'error' THEN 1 WHEN 'warning' THEN 2 ELSE 3 END"
 _BY_RANK: Final = tuple(reversed([severity.value for severity in Severity]))
 
 # Each of these gives ids of issues, by what they are ordered, and how many there are in all.

@@ -7,14 +7,12 @@ it. After that, the next event that is owed opens another.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
-from . import AlertDialect
+from . import AlertDialect, marks, parts
 from .deliveries import Deliveries
-
-_PART_IDS: Final = 500
 
 # Those that nobody has looked at yet come before those that wait, however many these are.
 _OPEN: Final = """
@@ -25,6 +23,10 @@ _OPEN: Final = """
         SELECT id FROM alert_outbox WHERE decided_at IS NULL ORDER BY why IS NOT NULL, issue_id LIMIT ?
     )
     ORDER BY o.issue_id
+"""
+_STATE: Final = """
+    SELECT COUNT(*), MAX(o.id), SUM(o.count), SUM(CASE i.state WHEN 'muted' THEN 1 ELSE 0 END)
+    FROM alert_outbox o JOIN issues i ON i.id = o.issue_id WHERE o.decided_at IS NULL
 """
 # The last one, and not the latest: the clock may have been set back since.
 _LAST_TOLD: Final = """
@@ -121,8 +123,8 @@ class Outbox:
         return [Owed._make(row) for row in self._db.run(f"{_OPEN} {locked}", [most])]
 
     def state(self) -> tuple[Any, ...]:
-        """Something that is another when open rows have been added or have grown; only reads."""
-        return self._db.run("SELECT COUNT(*), MAX(id), SUM(count) FROM alert_outbox WHERE decided_at IS NULL", [])[0]
+        """Something that is another when open rows have been added or have grown, or a mute has ended; only reads."""
+        return self._db.run(_STATE, [])[0]
 
     def has_event(self, event_id: str) -> bool:
         """Whether an event is stored."""
@@ -131,8 +133,8 @@ class Outbox:
     def last_told(self, issues: Sequence[int]) -> dict[int, str]:
         """When each issue was last told of, if only to nobody."""
         told: dict[int, str] = {}
-        for part in _parts(issues):
-            told.update(dict(self._db.run(_LAST_TOLD.format(marks=_marks(part)), part)))
+        for part in parts(issues):
+            told.update(dict(self._db.run(_LAST_TOLD.format(marks=marks(part)), part)))
         return told
 
     def told_since(self, since: str) -> list[Told]:
@@ -154,8 +156,8 @@ class Outbox:
 
     def decide(self, rows: Sequence[int], decision: Decision, why: str, alert_id: int | None, *, now: str) -> None:
         """Close rows."""
-        for part in _parts(rows):
-            self._db.run(_DECIDE.format(marks=_marks(part)), [now, decision.value, why, alert_id, *part])
+        for part in parts(rows):
+            self._db.run(_DECIDE.format(marks=marks(part)), [now, decision.value, why, alert_id, *part])
 
     def drop(self, row: int) -> None:
         """Delete a row that is nothing to tell, and nothing to remember."""
@@ -163,8 +165,8 @@ class Outbox:
 
     def explain(self, rows: Iterable[Owed], why: str) -> None:
         """Say of open rows why they wait."""
-        for part in _parts([row.id for row in rows if row.why != why]):
-            self._db.run(f"UPDATE alert_outbox SET why = ? WHERE id IN ({_marks(part)})", [why, *part])
+        for part in parts([row.id for row in rows if row.why != why]):
+            self._db.run(f"UPDATE alert_outbox SET why = ? WHERE id IN ({marks(part)})", [why, *part])
 
     def forget(self, before: str) -> None:
         """Delete what was decided, messages, and what is remembered of rules, before an instant. A message for people
@@ -173,19 +175,9 @@ class Outbox:
         old = f"created_at < ? AND (kind = 'canary' OR NOT EXISTS ({waits}))"
         self._db.run("DELETE FROM alert_outbox WHERE decided_at < ?", [before])
         ended = [id_ for (id_,) in self._db.run(f"SELECT id FROM alerts WHERE {old}", [before])]
-        for part in _parts(ended):
-            self._db.run(f"DELETE FROM alert_deliveries WHERE alert_id IN ({_marks(part)})", part)
-            self._db.run(f"DELETE FROM alerts WHERE id IN ({_marks(part)})", part)
+        for part in parts(ended):
+            self._db.run(f"DELETE FROM alert_deliveries WHERE alert_id IN ({marks(part)})", part)
+            self._db.run(f"DELETE FROM alerts WHERE id IN ({marks(part)})", part)
         self._db.run("DELETE FROM alert_ledger WHERE at < ?", [before])
         rules = "substr(key, 1, 5) = 'rate ' OR substr(key, 1, 7) = 'silent '"
         self._db.run(f"DELETE FROM alert_memory WHERE at < ? AND ({rules})", [before])
-
-
-def _parts(ids: Sequence[int]) -> Iterator[list[int]]:
-    """As many at a time as any database takes parameters in a statement (SQLite before 3.32: 999)."""
-    for start in range(0, len(ids), _PART_IDS):
-        yield list(ids[start : start + _PART_IDS])
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" * len(values))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ..issues.shares import Shares
+from ..issues.triage import Triage
 from . import AlertDialect
 from .activity import Activity
 from .deliveries import Deliveries
-from .issues import Issues
 from .ledger import Ledger
 from .memory import KeptMemory
 from .outbox import Outbox
@@ -23,5 +24,6 @@ class AlertStore:
         self.deliveries = Deliveries(db)
         self.ledger = Ledger(db)
         self.memory = KeptMemory(db)
-        self.issues = Issues(db)
+        self.issues = Triage(db)
+        self.shares = Shares(db)
         self.activity = Activity(db)

@@ -12,6 +12,7 @@ import psycopg
 
 from ...errors import StorageUnusableError
 from . import locks
+from .schema_triage import TRIAGE
 
 _TABLES: Final = (
     # Without CACHE, so that one collector's ids are in the order of its commits.
@@ -229,6 +230,7 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
     "m001_tables": _TABLES,
     "m002_shared_limits": _SHARED_LIMITS,
     "m003_alerts": _ALERTS,
+    "m004_triage": TRIAGE,
 }
 
 

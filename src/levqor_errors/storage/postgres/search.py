@@ -18,10 +18,13 @@ def dialect(connection: Connection[Any]) -> Dialect:
         run=lambda query, values: connection.execute(query.replace("%", "%%").replace("?", "%s"), values),
         counts="event_counts_now",
         issues="issues_now",
+        issue_counts="issue_counts_now",
         # A unique index on a table in parts needs the day, so the ids have a table of their own.
         event_condition="e.id = (SELECT id FROM event_keys WHERE event_id = ?)",
         search_tables="error_events e",
         search_order="e.id",
         search_condition="levqor_words(e.message, e.stack) @@ plainto_tsquery('pg_catalog.simple', ?)",
         search_value=lambda words: " ".join(words).translate(_SEPARATORS),
+        title_condition="levqor_words(i.title, '') @@ to_tsquery('pg_catalog.simple', ?)",
+        title_value=lambda words: " & ".join(f"'{word}':*" for word in words),
     )

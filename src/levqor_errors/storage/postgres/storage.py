@@ -21,7 +21,10 @@ from ..alerts import AlertDialect
 from ..alerts.digest import digest
 from ..alerts.store import AlertStore
 from ..base import Filters, NewEvent, News, Page, Size, StoredEvent, Thinned
-from ..rows import Row, Written, to_row
+from ..issues import listing, one
+from ..issues import upkeep as issue_upkeep
+from ..issues.model import Action, IssuePage, IssueQuery, Triaged
+from ..rows import CountedNames, Row, Written, to_row
 from ..thinning import Thinner
 from ..watchers import Watch, Watchers
 from . import connections, locks, news, upkeep, write
@@ -62,6 +65,7 @@ class PostgresStorage:
             self._version = version(connection)
         self._thinner = Thinner()
         self._known_days: set[str] = set()
+        self._names = CountedNames()
         self._full = False
         self._loops = LoopConnections(address)
         self._notifier = Notifier(self._loops)
@@ -107,7 +111,7 @@ class PostgresStorage:
     async def _try_to_write(self, rows: Sequence[Row]) -> list[Written | str]:
         async with self._loops.lent() as connection:
             return await asyncio.wait_for(
-                write.write_batch(connection, rows, self._known_days), connections.WRITE_SECONDS
+                write.write_batch(connection, rows, self._known_days, self._names), connections.WRITE_SECONDS
             )
 
     def recent(
@@ -171,7 +175,7 @@ class PostgresStorage:
         # Twice: a plan may name what somebody else has deleted meanwhile.
         for _ in range(2):
             with self._upkeep.lent() as connection, connection.transaction():
-                victims = upkeep.PostgresVictims(connection)
+                victims = upkeep.PostgresVictims(connection, alert_dialect(connection))
                 if self._thinner.spent:
                     self._thinner.count(victims)
                 thinned = self._thinner.delete(victims, most)
@@ -201,6 +205,44 @@ class PostgresStorage:
     def digest(self, since: str, until: str, missed: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
         with self._upkeep.lent() as connection:
             return digest(dialect(connection), since, until, missed)
+
+    def issues(self, query: IssueQuery, *, now: str) -> IssuePage:
+        with self._searches.lent() as connection:
+            return listing.page(dialect(connection), query, now)
+
+    def issue(self, issue_id: int, *, now: str, days: bool = False) -> dict[str, Any] | None:
+        with self._searches.lent() as connection:
+            return one.issue(dialect(connection), issue_id, now, days=days)
+
+    def triage(self, action: Action, issues: Sequence[int], *, who: str, now: str) -> Triaged:
+        with self.alerts() as store:
+            return store.issues.act(action, issues, who=who, now=now)
+
+    def undo(self, changes: Sequence[int], *, who: str, now: str) -> Triaged:
+        with self.alerts() as store:
+            return store.issues.undo(changes, who=who, now=now)
+
+    def add_share(self, token_hash: str, issue_id: int, *, created_at: str, expires_at: str) -> bool:
+        with self.alerts() as store:
+            return store.shares.add(token_hash, issue_id, created_at=created_at, expires_at=expires_at)
+
+    def shared(self, token_hash: str, *, now: str) -> int | None:
+        with self.alert_reader() as store:
+            return store.shares.find(token_hash, now=now)
+
+    def shares(self, issue_id: int, *, now: str) -> list[dict[str, Any]]:
+        with self.alert_reader() as store:
+            return store.shares.of_issue(issue_id, now=now)
+
+    def drop_share(self, token_hash: str) -> bool:
+        with self.alerts() as store:
+            return store.shares.drop(token_hash)
+
+    def tidy_issues(self, now: str, *, most: int) -> int:
+        with self._upkeep.lent() as connection, connection.transaction():
+            if not upkeep.try_alone(connection):
+                return 0
+            return issue_upkeep.tidy(alert_dialect(connection), now, most)
 
     @contextmanager
     def alerts(self) -> Iterator[AlertStore]:
@@ -250,4 +292,13 @@ def alert_dialect(connection: psycopg.Connection[Any]) -> AlertDialect:
         found = connection.execute(query.replace("?", "%s"), values)
         return found.fetchall() if found.description else []
 
-    return AlertDialect(run, "event_counts_now", "event_keys", f"SELECT pg_advisory_xact_lock({locks.ALERTS})")
+    return AlertDialect(
+        run,
+        counts="event_counts_now",
+        keys="event_keys",
+        alone=f"SELECT pg_advisory_xact_lock({locks.ALERTS})",
+        issues="issues_now",
+        counting=f"SELECT pg_advisory_xact_lock({locks.UPKEEP})",
+        writing=f"SELECT pg_advisory_xact_lock({locks.ISSUES})",
+        waiting_counts="tallies",
+    )

@@ -13,7 +13,7 @@ from psycopg import Cursor, sql
 from ...addresses import shown
 from ...errors import StorageTransferError, StorageUnusableError
 from ...printable import printable
-from ..transfer import Row, Table
+from ..transfer import NUMBERS, Row, Table
 from . import connections, locks, partitions, upkeep
 from .open import connect, set_up
 
@@ -92,7 +92,7 @@ class PostgresSide:
 
     def rows(self, table: Table, columns: Sequence[str]) -> Generator[Row, None, None]:
         # As SQLite orders text: by its bytes, whatever the database's language.
-        order = ", ".join(name if name == "id" else f'{name} COLLATE "C"' for name in table.key)
+        order = ", ".join(name if name in NUMBERS else f'{name} COLLATE "C"' for name in table.key)
         with self._told(), self._connection.cursor(name=f"rows_of_{table.name}") as cursor:
             cursor.itersize = _FETCH_ROWS
             cursor.execute(f"SELECT {', '.join(columns)} FROM {table.name} ORDER BY {order}")

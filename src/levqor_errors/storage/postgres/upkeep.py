@@ -9,6 +9,10 @@ from typing import Any, Final
 
 from psycopg import Connection
 
+from ... import limits
+from ..alerts import AlertDialect, parts
+from ..issues.forgetting import FORGOTTEN, forget_rows
+from ..rows import RANK
 from . import exchange, locks, partitions
 
 #: News are kept this long; who has slept longer reads the pages anew.
@@ -18,16 +22,46 @@ DAYS_AHEAD: Final = 2
 
 _TRY: Final = f"SELECT pg_try_advisory_xact_lock({locks.UPKEEP})"
 # One statement and so one state: nobody sees a count that is added and still to be added.
-_FOLD: Final = """
+_FOLD: Final = f"""
     WITH taken AS (
         DELETE FROM tallies RETURNING *
     ), counted AS (
-        INSERT INTO event_counts (hour, service, source, severity, count)
-        SELECT hour, service, source, severity, sum(count) FROM taken GROUP BY 1, 2, 3, 4
-        ON CONFLICT (hour, service, source, severity) DO UPDATE SET count = event_counts.count + excluded.count
+        INSERT INTO event_counts (hour, service, source, severity, environment, release, count)
+        SELECT hour, service, source, severity, environment, release, sum(count) FROM taken GROUP BY 1, 2, 3, 4, 5, 6
+        ON CONFLICT (hour, service, source, severity, environment, release)
+            DO UPDATE SET count = event_counts.count + excluded.count
+    ), of_issues AS (
+        INSERT INTO issue_counts (issue_id, hour, source, severity, count)
+        SELECT issue_id, hour, source, severity, sum(count) FROM taken GROUP BY 1, 2, 3, 4
+        ON CONFLICT (issue_id, hour, source, severity) DO UPDATE SET count = issue_counts.count + excluded.count
+    ), hours AS (
+        INSERT INTO event_hours (hour, first_id, last_id)
+        SELECT hour, min(first_id), max(last_id) FROM taken GROUP BY 1
+        ON CONFLICT (hour) DO UPDATE SET
+            first_id = least(event_hours.first_id, excluded.first_id),
+            last_id = greatest(event_hours.last_id, excluded.last_id)
+    ), new_users AS (
+        INSERT INTO issue_users (issue_id, user_hash)
+        SELECT issue_id, one FROM (
+            SELECT issue_id, one, row_number() OVER (PARTITION BY issue_id) AS place
+            FROM (SELECT DISTINCT issue_id, one FROM taken, unnest(users) AS one) met
+            WHERE NOT EXISTS (
+                SELECT FROM issue_users known WHERE known.issue_id = met.issue_id AND known.user_hash = one
+            )
+        ) fresh JOIN issues ON id = issue_id WHERE issues.users + place <= {limits.ISSUE_USERS}
+        RETURNING issue_id
     )
-    UPDATE issues SET count = issues.count + added.count, last_seen = greatest(issues.last_seen, added.last_seen)
-    FROM (SELECT issue_id, sum(count) AS count, max(last_seen) AS last_seen FROM taken GROUP BY 1) added
+    UPDATE issues SET
+        count = issues.count + added.count,
+        last_seen = greatest(issues.last_seen, added.last_seen),
+        severity = (ARRAY['info', 'warning', 'error', 'critical'])[
+            greatest({RANK.format("issues.severity")}, added.worst) + 1
+        ],
+        users = users + (SELECT count(*) FROM new_users WHERE new_users.issue_id = id)
+    FROM (
+        SELECT issue_id, sum(count) AS count, max(last_seen) AS last_seen, max({RANK.format("severity")}) AS worst
+        FROM taken GROUP BY 1
+    ) added
     WHERE id = issue_id
 """
 # The youngest of those that are too old stays: a reader tells by it what is forgotten (`news.py`). So the table is
@@ -48,12 +82,7 @@ _FORGET_KEYS: Final = """
 _NOISIEST: Final = """
     SELECT issue_id, count(*) FROM error_events GROUP BY issue_id HAVING count(*) > 1 ORDER BY 2 DESC LIMIT %s
 """
-_FORGOTTEN: Final = """
-    state = 'open'
-    AND NOT EXISTS (SELECT 1 FROM error_events WHERE issue_id = issues.id)
-    AND NOT EXISTS (SELECT 1 FROM tallies WHERE issue_id = issues.id)
-    AND NOT EXISTS (SELECT 1 FROM alert_outbox WHERE issue_id = issues.id AND decided_at IS NULL)
-"""
+_FORGOTTEN: Final = f"{FORGOTTEN} AND NOT EXISTS (SELECT 1 FROM tallies WHERE issue_id = issues.id)"
 _TRY_ISSUES: Final = f"SELECT pg_try_advisory_xact_lock({locks.ISSUES})"
 _DELETE_OLDEST: Final = """
     DELETE FROM error_events WHERE id IN (SELECT id FROM error_events ORDER BY id LIMIT %s)
@@ -67,10 +96,15 @@ _LIVE: Final = """
 """
 
 
+def try_alone(connection: Connection[Any]) -> bool:
+    """Whether this is the one that does the upkeep now, until the transaction ends."""
+    return bool(connection.execute(_TRY).fetchone() == (True,))
+
+
 def fold_counts(connection: Connection[Any]) -> None:
     """Add up what was appended, and forget old news. Only one at a time does; it is done by others if not here."""
     with connection.transaction():
-        if connection.execute(_TRY).fetchone() == (True,):
+        if try_alone(connection):
             connection.execute(_FOLD)
             connection.execute(_FORGET_NEWS)
             connection.execute(_FORGET_TOLD)
@@ -91,7 +125,7 @@ def prune(connection: Connection[Any], before: str, most: int) -> int:
         if (date.fromisoformat(day) + timedelta(days=1)).isoformat() > before[:10]:
             break
         with connection.transaction():
-            if connection.execute(_TRY).fetchone() != (True,):
+            if not try_alone(connection):
                 return 0
             # With no event in it there is nothing to tell of; on to the next.
             if events := partitions.drop(connection, day):
@@ -105,10 +139,12 @@ class PostgresVictims:
 
     Args:
         connection: inside a transaction, if something is to be deleted.
+        db: the same, for what belongs to issues.
     """
 
-    def __init__(self, connection: Connection[Any]) -> None:
+    def __init__(self, connection: Connection[Any], db: AlertDialect) -> None:
         self._connection = connection
+        self._db = db
 
     def noisiest(self, most: int) -> list[tuple[int, int]]:
         return self._connection.execute(_NOISIEST, [most]).fetchall()
@@ -137,7 +173,8 @@ class PostgresVictims:
                 f"SELECT id FROM issues WHERE id = ANY(%s) AND {_FORGOTTEN} ORDER BY id FOR UPDATE", [list(issues)]
             )
         ]
-        self._connection.execute("DELETE FROM alert_outbox WHERE issue_id = ANY(%s)", [chosen])
+        for part in parts(chosen):
+            forget_rows(self._db, part)
         return self._connection.execute("DELETE FROM issues WHERE id = ANY(%s)", [chosen]).rowcount
 
 

@@ -8,7 +8,7 @@ several may insert at once is inserted in the order of its key, so that they wai
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -16,7 +16,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from ...grouping import overflow_group
-from ..rows import Fresh, Row, Written, hourly_of_issues, owed
+from ..rows import CountedNames, Fresh, Row, Written, owed, tallies
 from . import locks, partitions
 
 #: What the database says of one event's content, as against its own state.
@@ -26,8 +26,9 @@ _LOCK: Final = f"SELECT pg_advisory_xact_lock_shared({locks.ISSUES})"
 _LOOK_UP: Final = """
     SELECT
         (SELECT json_object_agg(event_id, id)::text FROM event_keys WHERE event_id = ANY(%s)),
-        (SELECT json_object_agg(fingerprint, json_build_array(id, state))::text FROM issues
-            WHERE fingerprint = ANY(%s)),
+        (SELECT json_object_agg(named.fingerprint, json_build_array(one.id, one.state, one.old_releases))::text
+            FROM issues named JOIN issues one ON one.id = coalesce(named.merged_into, named.id)
+            WHERE named.fingerprint = ANY(%s)),
         (SELECT array_agg(nextval('error_events_id')) FROM generate_series(1, %s))
 """
 _INSERT_ISSUES: Final = """
@@ -35,10 +36,11 @@ _INSERT_ISSUES: Final = """
     SELECT *, 0 FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
     ON CONFLICT (fingerprint) DO NOTHING RETURNING fingerprint, id
 """
-_FIND_ISSUES: Final = "SELECT fingerprint, id FROM issues WHERE fingerprint = ANY(%s)"
+_FIND_ISSUES: Final = "SELECT fingerprint, coalesce(merged_into, id) FROM issues WHERE fingerprint = ANY(%s)"
 # A new event of a resolved issue opens it again; that is what a regression is.
 _REOPEN: Final = """
-    UPDATE issues SET state = 'open', regressions = regressions + 1 WHERE id IN (
+    UPDATE issues SET state = 'open', regressions = regressions + 1, resolved_at = NULL, old_releases = NULL
+    WHERE id IN (
         SELECT id FROM issues WHERE id = ANY(%s) AND state = 'resolved' ORDER BY id FOR UPDATE
     ) RETURNING id
 """
@@ -53,8 +55,16 @@ _REST: Final = """
     WITH keys AS (
         INSERT INTO event_keys (event_id, id) SELECT * FROM unnest(%s::text[], %s::bigint[])
     ), added AS (
-        INSERT INTO tallies (issue_id, hour, service, source, severity, count, last_seen)
-        SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[])
+        INSERT INTO tallies (
+            issue_id, hour, service, source, severity, count, last_seen, environment, release, users, first_id, last_id
+        ) SELECT issue_id, hour, service, source, severity, count, last_seen, environment, release, users::bigint[],
+            first_id, last_id
+        FROM unnest(
+            %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[],
+            %s::text[], %s::text[], %s::bigint[], %s::bigint[]
+        ) AS new (
+            issue_id, hour, service, source, severity, count, last_seen, environment, release, users, first_id, last_id
+        )
     )
     INSERT INTO news (xid, ids) VALUES (pg_current_xact_id(), %s)
     ON CONFLICT (xid) DO UPDATE SET ids = news.ids || excluded.ids
@@ -73,14 +83,15 @@ class _Known(NamedTuple):
 
     #: Row ids by event_id, of those that the batch has again.
     events: dict[str, int]
-    #: Issue ids and states by fingerprint, of those that the batch has again.
-    issues: dict[str, tuple[int, str]]
+    #: By fingerprint, of those that the batch has again: issue ids, states, and of those that are resolved the releases
+    #: whose events do not change that, as JSON.
+    issues: dict[str, tuple[int, str, str | None]]
     #: For rows that are new.
     ids: list[int]
 
 
 async def write_batch(
-    connection: AsyncConnection[Any], rows: Sequence[Row], known_days: set[str]
+    connection: AsyncConnection[Any], rows: Sequence[Row], known_days: set[str], names: CountedNames
 ) -> list[Written | str]:
     """Write a batch in one transaction; durable when this returns.
 
@@ -101,12 +112,12 @@ async def write_batch(
         known_days |= days
     try:
         try:
-            return list(await _insert(connection, rows))
+            return list(await _insert(connection, rows, names))
         except CONTENT_ERRORS:
             # All is rolled back. Once more, to find the row at fault.
             await _roll_back(connection)
             async with connection.transaction():
-                return await _insert_halves(connection, rows)
+                return await _insert_halves(connection, rows, names)
     except psycopg.errors.CheckViolation:
         # A day's table is gone, dropped while this collector's clock was behind; the next try makes it.
         known_days.clear()
@@ -120,24 +131,28 @@ async def _roll_back(connection: AsyncConnection[Any]) -> None:
         await connection.rollback()
 
 
-async def _insert_halves(connection: AsyncConnection[Any], rows: Sequence[Row]) -> list[Written | str]:
+async def _insert_halves(
+    connection: AsyncConnection[Any], rows: Sequence[Row], names: CountedNames
+) -> list[Written | str]:
     """Halving finds the one row at fault in a few steps, and the others need not pay for it."""
     try:
         async with connection.transaction():
-            return list(await _insert(connection, rows, inside=True))
+            return list(await _insert(connection, rows, names, inside=True))
     except CONTENT_ERRORS as error:
         if len(rows) == 1:
             return [f"the database does not take this event: {_first_line(error)}"]
     middle = len(rows) // 2
-    first = await _insert_halves(connection, rows[:middle])
-    return first + await _insert_halves(connection, rows[middle:])
+    first = await _insert_halves(connection, rows[:middle], names)
+    return first + await _insert_halves(connection, rows[middle:], names)
 
 
 def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
 
 
-async def _insert(connection: AsyncConnection[Any], rows: Sequence[Row], *, inside: bool = False) -> list[Written]:
+async def _insert(
+    connection: AsyncConnection[Any], rows: Sequence[Row], names: CountedNames, *, inside: bool = False
+) -> list[Written]:
     """Insert rows in a transaction of its own, or inside the one that is under way."""
     known = await _look_up(connection, rows, inside=inside)
     # The first of each: the same event may be twice in one batch.
@@ -160,7 +175,7 @@ async def _insert(connection: AsyncConnection[Any], rows: Sequence[Row], *, insi
         await _copy(connection, fresh)
     async with connection.pipeline():
         if fresh:
-            await _add_rest(connection, fresh, reopened)
+            await _add_rest(connection, fresh, names, reopened)
         if not inside:
             await connection.execute("COMMIT")
     return results
@@ -187,15 +202,18 @@ def _object(text: str | None) -> dict[str, Any]:
 
 async def _open_issues(
     connection: AsyncConnection[Any], rows: Collection[Row], known: _Known
-) -> tuple[dict[str, int], dict[str, bool], set[int]]:
-    """The ids of all issues of these rows, by fingerprint; which are new; which were resolved, and are reopened now."""
-    issues = {fingerprint: id_ for fingerprint, (id_, _) in known.issues.items()}
+) -> tuple[dict[str, int], dict[str, bool], dict[int, list[str]]]:
+    """The ids of all issues of these rows, by fingerprint; which are new; which were resolved, and are reopened now,
+    with the releases that were no reason for it."""
+    issues = {fingerprint: id_ for fingerprint, (id_, *_) in known.issues.items()}
     wanted: dict[str, tuple[str, ...]] = {}
-    met: set[str] = set()
+    resolved: dict[int, list[str]] = {}
     # Those that may open an issue first: the others of that group belong there, too.
     for row in sorted(rows, key=lambda row: not row.may_open):
         fingerprint, title, parts = _group_of(row, issues.keys() | wanted.keys())
-        met.add(fingerprint)
+        id_, state, old = known.issues.get(fingerprint, (0, "", None))
+        if state == "resolved" and row.opens_again(releases := orjson.loads(old) if old else []):
+            resolved[id_] = releases
         if fingerprint not in issues and fingerprint not in wanted:
             seen = row.received_at
             wanted[fingerprint] = (fingerprint, json.dumps(parts), title, row.service, seen, seen)
@@ -208,12 +226,11 @@ async def _open_issues(
         if missing:
             # Another collector's, committed a moment ago.
             await _into(await connection.execute(_FIND_ISSUES, [missing]), issues)
-    resolved = [id_ for key, (id_, state) in known.issues.items() if state == "resolved" and key in met]
-    reopened: set[int] = set()
+    reopened: dict[int, list[str]] = {}
     if resolved:
         # Another collector may have been first with some.
-        found = await connection.execute(_REOPEN, [resolved])
-        reopened = {id_ for (id_,) in await found.fetchall()}
+        found = await connection.execute(_REOPEN, [list(resolved)])
+        reopened = {id_: resolved[id_] for (id_,) in await found.fetchall()}
     return issues, opened, reopened
 
 
@@ -236,11 +253,17 @@ async def _copy(connection: AsyncConnection[Any], fresh: Iterable[Fresh]) -> Non
             await copy.write_row((id_, *row[:10], issue_id, *row[10:13]))
 
 
-async def _add_rest(connection: AsyncConnection[Any], fresh: Sequence[Fresh], reopened: Collection[int]) -> None:
+async def _add_rest(
+    connection: AsyncConnection[Any],
+    fresh: Sequence[Fresh],
+    names: CountedNames,
+    reopened: Mapping[int, Collection[str]],
+) -> None:
     keys = sorted((one.row.event_id, one.id) for one in fresh)
-    tallies = hourly_of_issues(fresh)
+    # Lists of different lengths, which PostgreSQL has not in one list: each as text.
+    added = [[*tally[:9], f"{{{','.join(map(str, tally.users))}}}", *tally[10:]] for tally in tallies(fresh, names)]
     ids = [one.id for one in fresh]
-    await connection.execute(_REST, [*_columns(keys), *_columns(tallies), ids])
+    await connection.execute(_REST, [*_columns(keys), *_columns(added), ids])
     alerts = sorted(owed(fresh, reopened))
     if alerts:
         await connection.execute(_UPSERT_OWED, _columns(alerts))

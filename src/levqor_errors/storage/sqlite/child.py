@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 from urllib.parse import quote
 
-from ..rows import Row
+from ..rows import CountedNames, Row
 from .driver import sqlite3
 from .write import write_batch
 
@@ -67,11 +67,12 @@ def main() -> None:
         f"journal_size_limit = {wal_kept}",
     ):
         connection.execute(f"PRAGMA {pragma}")
+    names = CountedNames()
     while (batch := read_message(batches)) is not None:
         rows = [Row._make(row) for row in marshal.loads(batch)]  # noqa: S302 - from the process that started this one
         answer: object
         try:
-            written = write_batch(connection, rows)
+            written = write_batch(connection, rows, names)
             answer = [one if isinstance(one, str) else tuple(one) for one in written]
         except sqlite3.Error as error:
             answer = (type(error).__name__, str(error))

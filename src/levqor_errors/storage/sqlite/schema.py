@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
+from .schema_triage import TRIAGE, stored_user_hash
+
 migrations = Migrations("levqor_errors")
 
 
@@ -241,4 +243,11 @@ _ALERTS = (
 @migrations()
 def m004_alerts(db: Database) -> None:
     for statement in _ALERTS:
+        db.execute(statement)
+
+
+@migrations()
+def m005_triage(db: Database) -> None:
+    db.conn.create_function("user_hash", 2, stored_user_hash)
+    for statement in TRIAGE:
         db.execute(statement)

@@ -13,12 +13,15 @@ def dialect(db: Database) -> Dialect:
         run=db.execute,
         counts="event_counts",
         issues="issues",
+        issue_counts="issue_counts",
         event_condition="e.event_id = ?",
         # The full-text index leads: it gives row ids in descending order, so the walk ends at the limit.
         search_tables="error_events_fts f CROSS JOIN error_events e ON e.id = f.rowid",
         search_order="f.rowid",
         search_condition="f.error_events_fts MATCH ?",
         search_value=_match,
+        title_condition="i.id IN (SELECT rowid FROM issues_fts WHERE issues_fts MATCH ?)",
+        title_value=lambda words: " ".join(f'"{word}"*' for word in words) or '""',
     )
 
 

@@ -23,6 +23,9 @@ from ..alerts import AlertDialect
 from ..alerts.digest import digest
 from ..alerts.store import AlertStore
 from ..base import Filters, NewEvent, News, Page, Size, StoredEvent, Thinned
+from ..issues import listing, one
+from ..issues import upkeep as issue_upkeep
+from ..issues.model import Action, IssuePage, IssueQuery, Triaged
 from ..thinning import Thinner
 from ..watchers import Watch, Watchers
 from . import news, upkeep
@@ -210,9 +213,9 @@ class SqliteStorage:
         for _ in range(2):
             if self._thinner.spent:
                 with self._plans() as db:
-                    self._thinner.count(upkeep.SqliteVictims(db))
+                    self._thinner.count(upkeep.SqliteVictims(db, alert_dialect(db)))
             with self._connections.upkeep() as db:
-                thinned = self._thinner.delete(upkeep.SqliteVictims(db), most)
+                thinned = self._thinner.delete(upkeep.SqliteVictims(db, alert_dialect(db)), most)
             if any(thinned):
                 break
         self._merge.deleted(thinned.events)
@@ -266,6 +269,42 @@ class SqliteStorage:
     def digest(self, since: str, until: str, missed: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
         with self._plans() as db:
             return digest(dialect(db), since, until, missed)
+
+    def issues(self, query: IssueQuery, *, now: str) -> IssuePage:
+        with self._reader() as db:
+            return listing.page(dialect(db), query, now)
+
+    def issue(self, issue_id: int, *, now: str, days: bool = False) -> dict[str, Any] | None:
+        with self._reader() as db:
+            return one.issue(dialect(db), issue_id, now, days=days)
+
+    def triage(self, action: Action, issues: Sequence[int], *, who: str, now: str) -> Triaged:
+        with self.alerts() as store:
+            return store.issues.act(action, issues, who=who, now=now)
+
+    def undo(self, changes: Sequence[int], *, who: str, now: str) -> Triaged:
+        with self.alerts() as store:
+            return store.issues.undo(changes, who=who, now=now)
+
+    def add_share(self, token_hash: str, issue_id: int, *, created_at: str, expires_at: str) -> bool:
+        with self.alerts() as store:
+            return store.shares.add(token_hash, issue_id, created_at=created_at, expires_at=expires_at)
+
+    def shared(self, token_hash: str, *, now: str) -> int | None:
+        with self.alert_reader() as store:
+            return store.shares.find(token_hash, now=now)
+
+    def shares(self, issue_id: int, *, now: str) -> list[dict[str, Any]]:
+        with self.alert_reader() as store:
+            return store.shares.of_issue(issue_id, now=now)
+
+    def drop_share(self, token_hash: str) -> bool:
+        with self.alerts() as store:
+            return store.shares.drop(token_hash)
+
+    def tidy_issues(self, now: str, *, most: int) -> int:
+        with self._connections.upkeep() as db:
+            return issue_upkeep.tidy(alert_dialect(db), now, most)
 
     @contextmanager
     def alerts(self) -> Iterator[AlertStore]:

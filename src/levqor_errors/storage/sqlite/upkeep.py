@@ -6,7 +6,6 @@ step and returns, so that commits of events are never held up for long. None of 
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -14,7 +13,9 @@ from typing import Final
 import orjson
 from sqlite_utils import Database
 
+from ..alerts import AlertDialect, parts
 from ..base import NewEvent
+from ..issues.forgetting import FORGOTTEN, forget_rows
 from ..thinning import step_deadline
 from .driver import sqlite3
 
@@ -28,12 +29,6 @@ _VACUUM_PAGES: Final = 64
 _NOISIEST: Final = """
     SELECT issue_id, COUNT(*) AS events FROM error_events
     GROUP BY issue_id HAVING events > 1 ORDER BY events DESC LIMIT ?
-"""
-# Nobody has said anything of it, no event of it is left, and nobody is still to be told of it.
-_FORGOTTEN: Final = """
-    state = 'open'
-    AND NOT EXISTS (SELECT 1 FROM error_events WHERE issue_id = issues.id)
-    AND NOT EXISTS (SELECT 1 FROM alert_outbox WHERE issue_id = issues.id AND decided_at IS NULL)
 """
 
 
@@ -52,16 +47,18 @@ class SqliteVictims:
 
     Args:
         db: a connection; inside a transaction that holds the write lock, if something is to be deleted.
+        kept: the same, for what belongs to issues.
     """
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, kept: AlertDialect) -> None:
         self._db = db
+        self._kept = kept
 
     def noisiest(self, most: int) -> list[tuple[int, int]]:
         return self._db.execute(_NOISIEST, [most]).fetchall()
 
     def forgotten(self, most: int) -> list[int]:
-        rows = self._db.execute(f"SELECT id FROM issues WHERE {_FORGOTTEN} ORDER BY id LIMIT ?", [most])
+        rows = self._db.execute(f"SELECT id FROM issues WHERE {FORGOTTEN} ORDER BY id LIMIT ?", [most])
         return [issue for (issue,) in rows]
 
     def events(self) -> int:
@@ -76,14 +73,12 @@ class SqliteVictims:
     def delete_issues(self, issues: Sequence[int], deadline: float) -> int:
         dropped: list[int] = []
         for issue in issues:
-            if self._db.conn.execute(f"DELETE FROM issues WHERE id = ? AND {_FORGOTTEN}", [issue]).rowcount:
+            if self._db.conn.execute(f"DELETE FROM issues WHERE id = ? AND {FORGOTTEN}", [issue]).rowcount:
                 dropped.append(issue)
             if time.monotonic() > deadline:
                 break
-        # What was told of them long ago. One statement for all: the outbox has no index for it.
-        self._db.conn.execute(
-            "DELETE FROM alert_outbox WHERE issue_id IN (SELECT value FROM json_each(?))", [json.dumps(dropped)]
-        )
+        for part in parts(dropped):
+            forget_rows(self._kept, part)
         return len(dropped)
 
 

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 import orjson
 
+from ... import limits
 from ...grouping import overflow_group
-from ..rows import Fresh, Row, Written, hourly, owed
+from ..rows import RANK, RANKS, WORST, CountedNames, Fresh, Row, Tally, Written, owed, tallies
 from .driver import sqlite3
 
 # What the database says of one event's content, as against its own state or a misuse of it.
@@ -30,35 +31,55 @@ _ROWS: Final = (64, 16, 4, 1)
 _INSERT_EVENTS: Final = {rows: f"INSERT INTO error_events VALUES {', '.join([_ROW] * rows)}" for rows in _ROWS}
 
 # json_each: one parameter whatever the batch's size; SQLite bounds the number of parameters.
-_LOOK_UP: Final = """
+_LOOK_UP: Final = f"""
     SELECT
         (SELECT seq FROM sqlite_sequence WHERE name = 'error_events'),
         (SELECT MAX(id) FROM issues),
         (SELECT json_group_object(event_id, id) FROM error_events
             WHERE event_id IN (SELECT value FROM json_each(?))),
-        (SELECT json_group_object(fingerprint, iif(state = 'resolved', -id, id)) FROM issues
-            WHERE fingerprint IN (SELECT value FROM json_each(?)))
+        (SELECT json_group_object(fingerprint, iif(
+                merged_into IS NOT NULL OR state = 'resolved' OR users >= {limits.ISSUE_USERS},
+                -coalesce(merged_into, id), id
+            )) FROM issues WHERE fingerprint IN (SELECT value FROM json_each(?)))
 """
+_LOOK_CLOSER: Final = "SELECT id, state, old_releases, users FROM issues WHERE id IN (SELECT value FROM json_each(?))"
 
 _INSERT_ISSUE: Final = """
     INSERT INTO issues (id, fingerprint, grouping, title, service, first_seen, last_seen, count)
     VALUES (?, ?, ?, ?, ?, ?, ?, 0)
 """
 
-# A new event of a resolved issue opens it again; that is what a regression is.
-_UPDATE_ISSUE: Final = """
+_UPDATE_ISSUE: Final = f"""
     UPDATE issues SET
-        count = count + ?,
-        last_seen = MAX(last_seen, ?),
-        regressions = regressions + (state = 'resolved'),
-        state = CASE state WHEN 'resolved' THEN 'open' ELSE state END
+        count = count + ?, last_seen = MAX(last_seen, ?),
+        severity = CASE WHEN {RANK.format("severity")} < ? THEN ? ELSE severity END
+    WHERE id = ?
+"""
+# A new event of a resolved issue opens it again; that is what a regression is.
+_REOPEN: Final = """
+    UPDATE issues SET state = 'open', regressions = regressions + 1, resolved_at = NULL, old_releases = NULL
     WHERE id = ?
 """
 
 _UPSERT_COUNT: Final = """
-    INSERT INTO event_counts (hour, service, source, severity, count) VALUES (?, ?, ?, ?, ?)
+    INSERT INTO event_counts (hour, service, source, severity, environment, release, count)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET count = count + excluded.count
 """
+_UPSERT_ISSUE_COUNT: Final = """
+    INSERT INTO issue_counts (issue_id, hour, source, severity, count) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET count = count + excluded.count
+"""
+_UPSERT_HOUR: Final = """
+    INSERT INTO event_hours (hour, first_id, last_id) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET first_id = MIN(first_id, excluded.first_id), last_id = MAX(last_id, excluded.last_id)
+"""
+_ADD_USERS: Final = """
+    INSERT INTO issue_users (issue_id, user_hash)
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?) WHERE TRUE
+    ON CONFLICT DO NOTHING RETURNING issue_id
+"""
+_COUNT_USERS: Final = "UPDATE issues SET users = users + ? WHERE id = ?"
 
 _UPSERT_OWED: Final = """
     INSERT INTO alert_outbox (issue_id, first_event_id, count, created_at, severity, regressed)
@@ -82,12 +103,19 @@ class _Known(NamedTuple):
     events: dict[str, int]
     #: Issue ids by fingerprint, of those that the batch has again.
     issues: dict[str, int]
-    #: Which of these issues are resolved.
-    resolved: set[int]
+    #: Which of these issues are resolved, each with the releases whose events do not change that.
+    resolved: dict[int, list[str]]
+    #: Which of them have as many users as are told apart.
+    crowded: set[int]
 
 
-def write_batch(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Written | str]:
+def write_batch(connection: sqlite3.Connection, rows: Sequence[Row], names: CountedNames) -> list[Written | str]:
     """Write a batch in one transaction; durable when this returns.
+
+    Args:
+        connection: the writer's.
+        rows: the batch.
+        names: by which events are counted.
 
     Returns:
         what became of each row; a text says why the database does not take that one.
@@ -97,12 +125,12 @@ def write_batch(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Wri
     """
     try:
         with _transaction(connection):
-            return list(_insert(connection, rows))
+            return list(_insert(connection, rows, names))
     except CONTENT_ERRORS as error:
         _raise_if_ours(error)
     # All is rolled back. Once more, to find the row at fault.
     with _transaction(connection):
-        return _insert_halves(connection, rows)
+        return _insert_halves(connection, rows, names)
 
 
 @contextmanager
@@ -118,11 +146,11 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _insert_halves(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Written | str]:
+def _insert_halves(connection: sqlite3.Connection, rows: Sequence[Row], names: CountedNames) -> list[Written | str]:
     """Halving finds the one row at fault in a few steps, and the others need not pay for it."""
     connection.execute("SAVEPOINT half")
     try:
-        written = _insert(connection, rows)
+        written = _insert(connection, rows, names)
         connection.execute("RELEASE half")
         return list(written)
     except CONTENT_ERRORS as error:
@@ -132,7 +160,7 @@ def _insert_halves(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[
         if len(rows) == 1:
             return [f"the database does not take this event: {error}"]
     middle = len(rows) // 2
-    return _insert_halves(connection, rows[:middle]) + _insert_halves(connection, rows[middle:])
+    return _insert_halves(connection, rows[:middle], names) + _insert_halves(connection, rows[middle:], names)
 
 
 def _raise_if_ours(error: Exception) -> None:
@@ -141,7 +169,7 @@ def _raise_if_ours(error: Exception) -> None:
         raise error
 
 
-def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Written]:
+def _insert(connection: sqlite3.Connection, rows: Sequence[Row], names: CountedNames) -> list[Written]:
     known = _look_up(connection, rows)
     titles: list[tuple[int, str, str, str, str, str, str]] = []
     results: list[Written] = []
@@ -174,9 +202,15 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Written
             connection.executemany(_INSERT_ISSUE, titles)
         _insert_events(connection, fresh)
         connection.execute(INDEX, (fresh[0].id,))
-        connection.executemany(_UPDATE_ISSUE, _seen(fresh))
-        connection.executemany(_UPSERT_COUNT, hourly(fresh))
-        connection.executemany(_UPSERT_OWED, owed(fresh, known.resolved))
+        _count(connection, tallies(fresh, names), known.crowded)
+        reopened = {
+            issue_id: known.resolved[issue_id]
+            for _, row, issue_id in fresh
+            if issue_id in known.resolved and row.opens_again(known.resolved[issue_id])
+        }
+        if reopened:
+            connection.executemany(_REOPEN, [(issue_id,) for issue_id in reopened])
+        connection.executemany(_UPSERT_OWED, owed(fresh, reopened))
     return results
 
 
@@ -187,11 +221,19 @@ def _look_up(connection: sqlite3.Connection, rows: Sequence[Row]) -> _Known:
     last_id, last_issue, events, issues = connection.execute(
         _LOOK_UP, (_json(sent), _json(list(fingerprints)))
     ).fetchone()
-    # A number below zero says that it is resolved: a second look-up would cost more than this.
+    # A number below zero says that there is more to know of this issue than its id; of most there is not.
     marked: dict[str, int] = orjson.loads(issues)
-    resolved = {-id_ for id_ in marked.values() if id_ < 0}
-    ids = {fingerprint: abs(id_) for fingerprint, id_ in marked.items()} if resolved else marked
-    return _Known(last_id or 0, last_issue or 0, orjson.loads(events), ids, resolved)
+    special = [-id_ for id_ in marked.values() if id_ < 0]
+    resolved: dict[int, list[str]] = {}
+    crowded: set[int] = set()
+    if special:
+        marked = {fingerprint: abs(id_) for fingerprint, id_ in marked.items()}
+        for id_, state, old_releases, users in connection.execute(_LOOK_CLOSER, (_json(special),)):
+            if state == "resolved":
+                resolved[id_] = orjson.loads(old_releases) if old_releases else []
+            if users >= limits.ISSUE_USERS:
+                crowded.add(id_)
+    return _Known(last_id or 0, last_issue or 0, orjson.loads(events), marked, resolved, crowded)
 
 
 def _insert_events(connection: sqlite3.Connection, fresh: Sequence[Fresh]) -> None:
@@ -209,10 +251,34 @@ def _insert_events(connection: sqlite3.Connection, fresh: Sequence[Fresh]) -> No
             start += rows
 
 
-def _seen(fresh: Iterable[Fresh]) -> list[tuple[int, str, int]]:
-    counts = Counter([one.issue_id for one in fresh])
-    last = {issue_id: row.received_at for _, row, issue_id in fresh}
-    return [(count, last[issue_id], issue_id) for issue_id, count in counts.items()]
+def _count(connection: sqlite3.Connection, added: Sequence[Tally], crowded: Collection[int]) -> None:
+    """Add a batch to all that is counted."""
+    issues: dict[int, list[Any]] = {}
+    by_name: Counter[tuple[str, ...]] = Counter()
+    by_issue: Counter[tuple[int, str, str, str]] = Counter()
+    hours: dict[str, list[int]] = {}
+    users: list[tuple[int, int]] = []
+    for issue_id, hour, service, source, severity, count, seen, environment, release, whom, first, last in added:
+        rank = RANKS[severity]
+        issue = issues.setdefault(issue_id, [0, seen, rank])
+        issue[0] += count
+        issue[1] = max(issue[1], seen)
+        issue[2] = max(issue[2], rank)
+        by_name[hour, service, source, severity, environment, release] += count
+        by_issue[issue_id, hour, source, severity] += count
+        ids = hours.setdefault(hour, [first, last])
+        ids[0], ids[1] = min(ids[0], first), max(ids[1], last)
+        if whom and issue_id not in crowded:
+            users += [(issue_id, user) for user in whom]
+    connection.executemany(
+        _UPDATE_ISSUE, [(count, seen, rank, WORST[rank], id_) for id_, (count, seen, rank) in issues.items()]
+    )
+    connection.executemany(_UPSERT_COUNT, [(*key, count) for key, count in by_name.items()])
+    connection.executemany(_UPSERT_ISSUE_COUNT, [(*key, count) for key, count in by_issue.items()])
+    connection.executemany(_UPSERT_HOUR, [(hour, *ids) for hour, ids in hours.items()])
+    if users:
+        new = Counter([id_ for (id_,) in connection.execute(_ADD_USERS, (_json(users),)).fetchall()])
+        connection.executemany(_COUNT_USERS, [(count, id_) for id_, count in new.items()])
 
 
 def _json(value: object) -> str:
