@@ -89,6 +89,7 @@ _FILTERS: Final = [
     _query("service", {"type": "string", "maxLength": limits.SERVICE_CHARS}, "The service's name."),
     _query("environment", {"type": "string", "maxLength": limits.ENVIRONMENT_CHARS}, "The environment's name."),
     _query("release", {"type": "string", "maxLength": limits.RELEASE_CHARS}, "The release."),
+    _query("issue", {"type": "integer", "minimum": 0}, "The issue, by its id, with all that was merged into it."),
     _query("q", {"type": "string", "maxLength": limits.SEARCH_CHARS}, "Words of message or stack, or an event_id."),
     _query("since", _INSTANT, "Received at this time or later: ISO 8601; without a zone it is UTC."),
     _query("until", _INSTANT, "Received before this time."),

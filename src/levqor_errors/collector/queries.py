@@ -108,6 +108,7 @@ def read_filters(params: QueryParams) -> Filters:
         service=_text(params, "service", limits.SERVICE_CHARS),
         environment=_text(params, "environment", limits.ENVIRONMENT_CHARS),
         release=_text(params, "release", limits.RELEASE_CHARS),
+        issue_id=read_number(params, "issue"),
         event_id=event_id,
         q=None if event_id else q,
         since=_instant(params, "since"),

@@ -129,7 +129,7 @@ class _Filling:
             return
         page = self._storage.recent(Filters(event_id=event_id), limit=1)
         self._telling.do(deed, page.errors[0]["issue_id"], self._now)
-        if deed.state == "resolved":
+        if deed.action.do == "resolve":
             self._resolved.add(deed.fault)
 
     def _take_canary(self, raw: dict[str, Any]) -> None:

@@ -14,13 +14,13 @@ from typing import Any, Final, NamedTuple
 
 from .. import instants
 from ..alert_rules import read_rates
-from ..alerts import clock
 from ..alerts.channel import Sent
 from ..alerts.notice import Notice
 from ..alerts.runner import Runner
 from ..config import AlertSettings
 from ..errors import ChannelDownError
 from ..storage import Storage
+from ..storage.issues.model import Action
 
 #: A rule that the incident meets.
 SETTINGS: Final = AlertSettings(rates=read_rates("ALERT_RATES", "payments: 40 critical in 10m"), silence=False)
@@ -37,17 +37,15 @@ class Deed(NamedTuple):
     at: float
     #: A fault's name.
     fault: str
-    state: str
-    #: For how many days from then on, for a mute.
-    days: float | None = None
+    action: Action
 
 
 #: The mute is in force still, the address came back after it, and the voucher did not.
 DEEDS: Final = (
-    Deed(16.1, "voucher", "resolved"),
-    Deed(10.4, "disk", "resolved"),
-    Deed(6.05, "address", "resolved"),
-    Deed(4.0, "resize", "muted", 14),
+    Deed(16.1, "voucher", Action("resolve")),
+    Deed(10.4, "disk", Action("resolve")),
+    Deed(6.05, "address", Action("resolve")),
+    Deed(4.0, "resize", Action("mute", seconds=14 * 24 * 3600)),
 )
 
 
@@ -102,21 +100,15 @@ class Telling:
             self._runner.run_once()
 
     def do(self, deed: Deed, issue_id: int, now: datetime) -> None:
-        """Do what the owner did, and write it down as his buttons do.
+        """Do what the owner did, as his pages and buttons do it.
 
         Args:
             deed: what.
             issue_id: to which issue.
             now: the end of the month.
         """
-        at = now - timedelta(days=deed.at)
-        until = None if deed.days is None else clock.after(at, timedelta(days=deed.days).total_seconds())
-        with self._storage.alerts() as store:
-            store.issues.set_state(issue_id, deed.state, until)
-            store.ledger.note(
-                deed.state, f"by the owner{f', until {until}' if until else ''}", now=instants.to_text(at),
-                issue_id=issue_id,
-            )  # fmt: skip
+        at = instants.to_text(now - timedelta(days=deed.at))
+        self._storage.triage(deed.action, [issue_id], who="the owner", now=at)
 
     def close(self) -> None:
         """End."""

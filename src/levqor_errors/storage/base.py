@@ -57,6 +57,7 @@ class Filters:
     service: str | None = None
     environment: str | None = None
     release: str | None = None
+    issue_id: int | None = None
     event_id: str | None = None
     q: str | None = None
     since: str | None = None

@@ -174,6 +174,10 @@ def _where(db: Dialect, filters: Filters) -> tuple[list[str], list[Any]]:
         if value is not None:
             where.append(f"e.{column} = ?")
             values.append(value)
+    if filters.issue_id is not None:
+        # With what was merged into it and is still to be moved there.
+        where.append("e.issue_id IN (SELECT id FROM issues WHERE id = ? OR merged_into = ?)")
+        values += [filters.issue_id, filters.issue_id]
     if filters.event_id is not None:
         where.append(db.event_condition)
         values.append(filters.event_id)
@@ -199,7 +203,7 @@ def counted(db: Dialect, filters: Filters) -> tuple[str, list[Any]]:
 
     Exact for any range: where the filters allow, whole hours are from the hourly table, the ends from rows.
     """
-    if filters.event_id is not None or filters.q is not None:
+    if filters.issue_id is not None or filters.event_id is not None or filters.q is not None:
         return _counted_rows(db, filters)
     where: list[str] = []
     values: list[Any] = []
