@@ -92,7 +92,7 @@ def test_orders_and_pages(storage: Storage) -> None:
     assert listed(storage, sort=Sort.TREND) == ["b", "d", "c", "a", "e"]
     affected = {one["title"]: one["users"] for one in storage.issues(IssueQuery(), now=AT).issues}
     assert [affected[f"of issue {name}"] for name in listed(storage, sort=Sort.USERS)] == sorted(
-        users.values(), reverse=True
+        affected.values(), reverse=True
     )
     for wrong in ("x", " 1", "2026 -1", "2026 1; DROP TABLE issues", "9" * 30):
         for sort in Sort:
