@@ -9,6 +9,7 @@ from typing import Any
 
 from levqor_errors.storage import NewEvent, StoredEvent, open_storage
 from levqor_errors.storage.alerts.outbox import Alert
+from levqor_errors.storage.source_maps import new_map
 from levqor_errors.storage.transfer import TABLES
 from storage_support import do, new_event, write
 from support import Database, check_sound, execute, rows
@@ -56,6 +57,11 @@ def fill(database: Database) -> int:
         "INSERT INTO grouping_rules (service, kind, parts, position, treat, created_at)"
         " VALUES ('shop', 'message', '[\"user <number>\"]', 1, 'constant', '2026')",
     )
+        with storage.source_maps() as maps:
+            for number, text in enumerate((*HOSTILE, "\x00".join(HOSTILE))):
+                body = (text * 3).encode()
+                new = new_map(text.replace("\x00", "0")[:200], f"~/{number}.js", f"{number:064x}", body)
+                maps.put(new, most_bytes=10**9, now="2026-11-23T13:06:01.000Z")
     execute(
         database,
         "UPDATE alert_outbox SET decided_at = '2026-11-23T13:06:00.000Z', decision = 'told', why = 'x', alert_id = 1"

@@ -64,6 +64,10 @@ class RateLimitedError(LevqorError):
         self.retry_after = retry_after
 
 
+class SourceMapError(LevqorError):
+    """What was given is no source map, or not one within the bounds. Says what is wrong with it."""
+
+
 class StorageError(LevqorError):
     """Base of what goes wrong with the database."""
 

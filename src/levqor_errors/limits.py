@@ -160,3 +160,29 @@ MUTE_EVENTS: Final = 1_000_000
 NOTE_CHARS: Final = 4_000
 #: Days for which an issue's hourly counts and its history are kept.
 ISSUE_DAYS: Final = 90
+
+# -- source maps (source_map.py, collector/source_maps.py) ----------------------------------------------------------
+#: A map with the sources in it. One of a megabyte of minified code has four to ten; a large application's vendor file
+#: has twenty.
+SOURCE_MAP_BYTES: Final = 32 * 1024 * 1024
+#: The same as it is sent and stored; such maps compress about five to one.
+SOURCE_MAP_SENT_BYTES: Final = 16 * 1024 * 1024
+#: Mappings of one map. Each takes 20 bytes of memory and half a microsecond to read.
+SOURCE_MAP_SEGMENTS: Final = 2_000_000
+#: Values in a map's JSON: its sources and names, mostly.
+SOURCE_MAP_VALUES: Final = 1_000_000
+SOURCE_MAP_NAME_CHARS: Final = 1_024
+#: Of one release. A large application is built into some hundred files.
+SOURCE_MAPS: Final = 5_000
+#: All that are stored, and what part of `MAX_DATABASE_BYTES` they may be.
+SOURCE_MAPS_BYTES: Final = 4 * 1024**3
+SOURCE_MAPS_SHARE: Final = 4
+#: Uploads under way, from the first byte to the answer: two of the largest.
+SOURCE_MAP_BODIES_BYTES: Final = 96 * 1024 * 1024
+#: Maps that were read for a page, kept for the next one.
+SOURCE_MAP_CACHE_BYTES: Final = 64 * 1024 * 1024
+#: For all frames of one event; what is not found by then is shown as it came.
+SOURCE_MAP_SECONDS: Final = 5.0
+#: Lines of the source before and after the one that a frame is at, and their length.
+SOURCE_LINES: Final = 5
+SOURCE_LINE_CHARS: Final = 200

@@ -142,7 +142,19 @@ class Janitor:
                 logger.info("deleted %s events older than %s days", f"{deleted:,}", self._retention_days)
         with self._storage.alerts() as store:
             store.outbox.forget(before)
+        self._forget_source_maps(before)
         self._next_prune = time.monotonic() + PRUNE_SECONDS
+
+    def _forget_source_maps(self, before: str) -> None:
+        forgotten = 0
+        for _ in self._turns():
+            with self._storage.source_maps() as maps:
+                step = maps.forget(before)
+            forgotten += step
+            if not step:
+                break
+        if forgotten:
+            logger.info("deleted %s source maps of releases without events", f"{forgotten:,}")
 
     def _thin(self) -> None:
         if self._max_bytes is None:

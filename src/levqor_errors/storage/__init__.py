@@ -6,6 +6,7 @@ facts.py     what a look from outside finds (`inspect`)
 rows.py      what is written of an event, and what a batch adds to counts
 read.py      pages, single events, statistics
 issues/      pages of issues, and what is done with them
+source_maps.py  maps of built JavaScript, by release
 thinning.py  which events go when there is no room
 transfer.py  everything of one database into another
 sqlite/      the protocol on an SQLite file

@@ -19,6 +19,7 @@ from .watchers import Watch
 if TYPE_CHECKING:
     from .alerts.store import AlertStore
     from .issues.model import Action, IssuePage, IssueQuery, Triaged
+    from .source_maps import SourceMapStore
 
 
 #: Whose events are owed whatever their severity: the alerts' own, by which they try all of the way once a day.
@@ -313,6 +314,18 @@ class Storage(Protocol):
 
         Returns how much was done; 0 when nothing is left.
         """
+        ...
+
+    def source_maps(self, *, adding: bool = False) -> AbstractContextManager[SourceMapStore]:
+        """Source maps, inside a transaction; durable when the context ends.
+
+        Args:
+            adding: that something is to be added, which is refused where no event would be taken for want of space.
+        """
+        ...
+
+    def source_map_reader(self) -> AbstractContextManager[SourceMapStore]:
+        """The same, only for reading. Whoever writes with it meets an error."""
         ...
 
     def add_session(self, token_hash: str, *, created_at: str, expires_at: str) -> None:

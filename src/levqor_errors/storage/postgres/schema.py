@@ -226,11 +226,30 @@ _ALERTS: Final = (
     'CREATE TABLE alert_memory (key text COLLATE "C" PRIMARY KEY, value text NOT NULL, at text COLLATE "C" NOT NULL)',
 )
 
+# As in SQLite's m006.
+_SOURCE_MAPS: Final = (
+    """
+    CREATE TABLE source_maps (
+        release text COLLATE "C" NOT NULL,
+        name text COLLATE "C" NOT NULL,
+        digest text NOT NULL,
+        bytes bigint NOT NULL,
+        stored_bytes bigint NOT NULL,
+        uploaded_at text COLLATE "C" NOT NULL,
+        map bytea NOT NULL,
+        PRIMARY KEY (release, name)
+    )
+    """,
+    # It is compressed already.
+    "ALTER TABLE source_maps ALTER COLUMN map SET STORAGE EXTERNAL",
+)
+
 STEPS: Final[dict[str, tuple[str, ...]]] = {
     "m001_tables": _TABLES,
     "m002_shared_limits": _SHARED_LIMITS,
     "m003_alerts": _ALERTS,
     "m004_triage": TRIAGE,
+    "m005_source_maps": _SOURCE_MAPS,
 }
 
 

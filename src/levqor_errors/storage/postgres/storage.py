@@ -25,6 +25,7 @@ from ..issues import listing, one
 from ..issues import upkeep as issue_upkeep
 from ..issues.model import Action, IssuePage, IssueQuery, Triaged
 from ..rows import CountedNames, Row, Written, to_row
+from ..source_maps import SourceMapStore
 from ..thinning import Thinner
 from ..watchers import Watch, Watchers
 from . import connections, locks, news, upkeep, write
@@ -88,8 +89,7 @@ class PostgresStorage:
         )
 
     async def write(self, batch: Sequence[NewEvent]) -> list[StoredEvent | EventUnstorableError]:
-        if self._full:
-            raise StorageUnavailableError("the database is full; its oldest events are being deleted", retry_after=10)
+        self._require_space()
         rows = [Row._make(to_row(new)) for new in batch]
         results = await self._write(rows)
         if any(isinstance(one, Written) and not one.duplicate for one in results):
@@ -256,6 +256,20 @@ class PostgresStorage:
             connection.execute("SET TRANSACTION READ ONLY")
             yield AlertStore(alert_dialect(connection))
 
+    @contextmanager
+    def source_maps(self, *, adding: bool = False) -> Iterator[SourceMapStore]:
+        if adding:
+            self._require_space()
+        # Not on the connection of those who ask how the database is: a map may take a moment.
+        with self._searches.lent() as connection, connection.transaction():
+            yield SourceMapStore(alert_dialect(connection).run)
+
+    @contextmanager
+    def source_map_reader(self) -> Iterator[SourceMapStore]:
+        with self._searches.lent() as connection, connection.transaction():
+            connection.execute("SET TRANSACTION READ ONLY")
+            yield SourceMapStore(alert_dialect(connection).run)
+
     def add_session(self, token_hash: str, *, created_at: str, expires_at: str) -> None:
         with self._transaction() as connection:
             connection.execute("DELETE FROM sessions WHERE expires_at <= %s", [created_at])
@@ -278,6 +292,10 @@ class PostgresStorage:
         for pool in (self._searches, self._facts, self._upkeep, self._alerts):
             pool.close()
         self._loops.close()
+
+    def _require_space(self) -> None:
+        if self._full:
+            raise StorageUnavailableError("the database is full; its oldest events are being deleted", retry_after=10)
 
     @contextmanager
     def _transaction(self) -> Iterator[psycopg.Connection[Any]]:

@@ -20,8 +20,6 @@ from .open import connect, set_up
 #: A collector that is being stopped has gone by then.
 _ALONE_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.1
-#: Rows that come in one answer: of the largest events 130 MB.
-_FETCH_ROWS: Final = 100
 
 #: For the session, so that a transaction's end does not give them up: no event is written meanwhile, nothing deleted.
 _LOCK: Final = f"SELECT pg_try_advisory_lock({locks.ISSUES}) AND pg_try_advisory_lock({locks.UPKEEP})"
@@ -94,7 +92,7 @@ class PostgresSide:
         # As SQLite orders text: by its bytes, whatever the database's language.
         order = ", ".join(name if name in NUMBERS else f'{name} COLLATE "C"' for name in table.key)
         with self._told(), self._connection.cursor(name=f"rows_of_{table.name}") as cursor:
-            cursor.itersize = _FETCH_ROWS
+            cursor.itersize = table.fetch
             cursor.execute(f"SELECT {', '.join(columns)} FROM {table.name} ORDER BY {order}")
             yield from cursor
 

@@ -251,3 +251,28 @@ def m005_triage(db: Database) -> None:
     db.conn.create_function("user_hash", 2, stored_user_hash)
     for statement in TRIAGE:
         db.execute(statement)
+
+
+_SOURCE_MAPS = (
+    # The map last: who asks for the rest of a row does not read the pages it is on.
+    """
+    CREATE TABLE source_maps (
+        release TEXT NOT NULL,
+        name TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        bytes INTEGER NOT NULL,
+        stored_bytes INTEGER NOT NULL,
+        uploaded_at TEXT NOT NULL,
+        map BLOB NOT NULL,
+        PRIMARY KEY (release, name)
+    )
+    """,
+    # All that is asked of many of them at once.
+    "CREATE INDEX source_maps_uploaded_at ON source_maps (uploaded_at, release, stored_bytes)",
+)
+
+
+@migrations()
+def m006_source_maps(db: Database) -> None:
+    for statement in _SOURCE_MAPS:
+        db.execute(statement)

@@ -26,6 +26,7 @@ from ..base import Filters, NewEvent, News, Page, Size, StoredEvent, Thinned
 from ..issues import listing, one
 from ..issues import upkeep as issue_upkeep
 from ..issues.model import Action, IssuePage, IssueQuery, Triaged
+from ..source_maps import SourceMapStore
 from ..thinning import Thinner
 from ..watchers import Watch, Watchers
 from . import news, upkeep
@@ -315,6 +316,18 @@ class SqliteStorage:
     def alert_reader(self, *, long: bool = False) -> Iterator[AlertStore]:
         with self._reader() if long else self._facts() as db:
             yield AlertStore(alert_dialect(db))
+
+    @contextmanager
+    def source_maps(self, *, adding: bool = False) -> Iterator[SourceMapStore]:
+        if adding:
+            self._look_for_space()
+        with self._transaction() as db:
+            yield SourceMapStore(alert_dialect(db).run)
+
+    @contextmanager
+    def source_map_reader(self) -> Iterator[SourceMapStore]:
+        with self._reader() as db:
+            yield SourceMapStore(alert_dialect(db).run)
 
     def close(self) -> None:
         if self._watcher is not None:
