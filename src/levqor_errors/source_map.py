@@ -4,8 +4,8 @@ Reads what bundlers write (ECMA-426, https://tc39.es/ecma426/): maps, and index 
 anybody's package, so all of it is bounded (`limits.py`) and nothing that it names is ever fetched. The command line
 checks maps with this before it uploads them, the collector before it stores them, and to show the frames of an event.
 
-No library: the one that is kept up (`ecma426` 0.2.0) takes 2.5 times as long, 8 times the memory, and has no bounds; that
-of Sentry (`symbolic` 13.9.0) is 75 MB, and wants the built file too.
+No library: the one that is kept up (`ecma426` 0.2.0) takes 2.5 times as long and 8 times the memory, and has no bounds;
+that of Sentry (`symbolic` 13.9.0) is 75 MB, and wants the built file too.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ import sys
 from array import array
 from bisect import bisect_right
 from typing import Any, Final, NamedTuple
+from urllib.parse import unquote
 
 from . import limits
+from .clean import clean_text
 from .errors import SourceMapError
 
 _DIGITS: Final = {
@@ -36,6 +38,27 @@ _LINE_END: Final = re.compile("\r\n|[\n\r\u2028\u2029]")
 _LINES: Final = 1_000_000
 #: In front of JSON, so that no page can run it as a script (ECMA-426, 10.1).
 _GUARD: Final = b")]}"
+
+
+#: Scheme and host in front of a path. Not by a parser of URLs: an event's file may be any text.
+_ORIGIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+
+
+def name_of(address: str) -> str | None:
+    """What the map of a built file goes by: `~` and the path of its address, whatever its host and query.
+
+    Args:
+        address: a URL, a path, or such a name: `https://shop.example/static/app.js?v=3`, `~/static/app.js`.
+
+    Returns:
+        `~/static/app.js`, or `None` where there is no path, or one that is too long.
+    """
+    origin = _ORIGIN.match(address)
+    path = re.split("[?#]", address[origin.end() if origin else 0 :], maxsplit=1)[0]
+    name = unquote(path.removeprefix("~").lstrip("/"))
+    if not 0 < len(name) <= limits.SOURCE_MAP_NAME_CHARS:
+        return None
+    return f"~/{clean_text(name, len(name))}"
 
 
 class Original(NamedTuple):

@@ -46,6 +46,7 @@ from .queries import Queries
 from .refusals import Refusals
 from .secret import owner_secret
 from .sharing import Ledger, Sharing
+from .source_maps import SourceMaps
 from .writer import Writer
 
 INGEST_PATH: Final = "/api/errors/log"
@@ -84,6 +85,7 @@ class Collector:
         self.canary_key = secrets.token_urlsafe() if keys else None
         if self.canary_key is not None:
             keys[self.canary_key] = CANARY_SERVICE
+        self.source_maps = SourceMaps(storage, settings.max_database_bytes)
         self.ingest = Ingest(self.writer, self.refusals, limiter, Keys(keys), Cors(settings.allowed_origins))
 
     def _tell(self) -> dict[str, Any]:
@@ -205,6 +207,7 @@ def _owner(collector: Collector) -> list[BaseRoute]:
         Route("/api/errors/stats", queries.stats),
         Route("/api/errors/{id}", queries.get),
         Route("/api/errors/{id}/alerts", queries.alerts),
+        Route("/api/sourcemaps", collector.source_maps.answer, methods=["GET", "POST", "DELETE"]),
         Route("/", dashboard.home),
         Route("/owner/errors", dashboard.errors),
         Route("/owner/errors/{id}", dashboard.error),

@@ -1,5 +1,5 @@
 """A request's body: read up to a cap, inflated up to a cap, decoded from JSON or NDJSON. Nothing here trusts a length
-that a sender claims. Goes on to `ingest.py`.
+that a sender claims. Goes on to `ingest.py`, or `source_maps.py`.
 """
 
 from __future__ import annotations
@@ -39,6 +39,24 @@ class Decoded(NamedTuple):
     size: int
     #: Whether no text in it can hold what cannot be stored; see `event.normalize`.
     plain: bool = False
+
+
+class Sizes(NamedTuple):
+    """How large a body may be, in bytes."""
+
+    sent: int
+    inflated: int
+    #: How many values of JSON it may have; `None`: whoever reads it counts them himself.
+    values: int | None
+    #: What its sender is told to do if it is larger.
+    advice: str
+
+    def refuse(self, most: int, what: str) -> RequestRefusedError:
+        """The error for a body that has more than that."""
+        return RequestRefusedError(413, f"the body must have at most {most} {what}; {self.advice}")
+
+
+EVENTS: Final = Sizes(limits.BODY_BYTES, limits.INFLATED_BYTES, limits.BODY_VALUES, "send smaller batches")
 
 
 class Bodies:
@@ -118,13 +136,16 @@ class _Hold:
 BODIES: Final = Bodies()
 
 
-async def read_body(headers: Mapping[bytes, bytes], receive: Receive, bodies: Bodies = BODIES) -> bytes:
+async def read_body(
+    headers: Mapping[bytes, bytes], receive: Receive, bodies: Bodies = BODIES, sizes: Sizes = EVENTS
+) -> bytes:
     """The body, inflated where it is gzip.
 
     Args:
         headers: the request's.
         receive: the request's.
-        bodies: what all requests share.
+        bodies: what all requests of this kind share.
+        sizes: how large it may be.
 
     Raises:
         RequestRefusedError: 413 over a cap, 415 for another encoding, 400 for broken gzip.
@@ -135,8 +156,8 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, bodies: Bo
     if encoding not in (b"identity", b"gzip", b"x-gzip", b""):
         raise RequestRefusedError(415, "Content-Encoding must be gzip or none")
     length = headers.get(b"content-length", b"")
-    if length.isdigit() and (len(length) > 20 or int(length) > limits.BODY_BYTES):
-        raise _too_large()
+    if length.isdigit() and (len(length) > 20 or int(length) > sizes.sent):
+        raise sizes.refuse(sizes.sent, "bytes")
     message = await receive()
     if not encoding.endswith(b"gzip") and not message.get("more_body") and "body" in message:
         body: bytes = message["body"]
@@ -151,8 +172,8 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, bodies: Bo
             raise ClientDisconnect
         chunk = message.get("body", b"")
         size += len(chunk)
-        if size > limits.BODY_BYTES:
-            raise _too_large()
+        if size > sizes.sent:
+            raise sizes.refuse(sizes.sent, "bytes")
         hold.grow(len(chunk))
         chunks.append(chunk)
         if not message.get("more_body", False):
@@ -160,22 +181,16 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, bodies: Bo
         message = await receive()
     body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
     if encoding in (b"gzip", b"x-gzip"):
-        body = await _inflate(body, hold)
-    if len(body) > limits.BODY_FREE_BYTES:
+        body = await _inflate(body, hold, sizes)
+    if sizes.values is not None and len(body) > limits.BODY_FREE_BYTES:
         values = body.count(b",") + body.count(b"{") + body.count(b"[") + body.count(b"\n")
-        if values > limits.BODY_VALUES:
-            raise RequestRefusedError(
-                413, f"the body must have at most {limits.BODY_VALUES} values; send smaller batches"
-            )
+        if values > sizes.values:
+            raise sizes.refuse(sizes.values, "values")
         hold.grow(values * limits.VALUE_BYTES)
     return body
 
 
-def _too_large() -> RequestRefusedError:
-    return RequestRefusedError(413, f"the body must have at most {limits.BODY_BYTES} bytes; send smaller batches")
-
-
-async def _inflate(body: bytes, hold: _Hold) -> bytes:
+async def _inflate(body: bytes, hold: _Hold, sizes: Sizes) -> bytes:
     """gzip, of one member or several, never holding more than the cap; other requests get their turn in between."""
     inflated: list[bytes] = []
     size = 0
@@ -199,11 +214,8 @@ async def _inflate(body: bytes, hold: _Hold) -> bytes:
             # A full step may have left something inside, also when all of the slice was read.
             more = len(part) == _STEP_BYTES
             size += len(part)
-            if size > limits.INFLATED_BYTES:
-                raise RequestRefusedError(
-                    413,
-                    f"the body must have at most {limits.INFLATED_BYTES} bytes when inflated; send smaller batches",
-                )
+            if size > sizes.inflated:
+                raise sizes.refuse(sizes.inflated, "bytes when inflated")
             hold.grow(len(part))
             inflated.append(part)
             if more and len(inflated) % _TURN == 0:

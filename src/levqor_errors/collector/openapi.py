@@ -14,7 +14,8 @@ from .. import limits
 from ..version import VERSION
 from .answers import JsonResponse
 from .auth import COOKIE
-from .openapi_schemas import ALIASES, EMPTY, SCHEMAS, SOURCES, TIME, ref
+from .openapi_schemas import ALIASES, COUNT, EMPTY, SCHEMAS, SOURCES, TIME, ref
+from .source_maps import NAME_PATTERN
 
 _RETRY_AFTER: Final = {
     "Retry-After": {
@@ -147,6 +148,41 @@ _LOG: Final = {
     },
 }
 
+_RELEASE_NAME: Final = {"type": "string", "maxLength": limits.RELEASE_CHARS}
+_MAP_NAME: Final = {"type": "string", "maxLength": limits.SOURCE_MAP_NAME_CHARS, "pattern": NAME_PATTERN}
+_ADD_SOURCE_MAP: Final = {
+    "operationId": "add_sourcemap",
+    "summary": "Store the source map of a built JavaScript file",
+    "description": (
+        f"At most {limits.SOURCE_MAP_SENT_BYTES} bytes ({limits.SOURCE_MAP_BYTES} when inflated); "
+        "`Content-Encoding: gzip` is taken, the content type does not matter. The same map again changes nothing, "
+        "another one takes the place of what has its release and name. Nothing that a map names is ever fetched."
+    ),
+    "security": _OWNER,
+    "parameters": [
+        _query("release", {**_RELEASE_NAME, "pattern": r"\S"}, "As events have it.", required=True),
+        _query(
+            "name",
+            _MAP_NAME,
+            "The path of the built file, as browsers ask for it: `~/static/app.js`. Of a URL, host and query do not "
+            "count.",
+            required=True,
+        ),
+    ],
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": ref("SourceMap")}},
+    },
+    "responses": {
+        **_GUARDED,
+        "201": _answer("Stored.", ref("StoredSourceMap")),
+        "200": _answer("It was there already.", ref("StoredSourceMap")),
+        "400": _answer("No source map, or a parameter that cannot be used.", ref("Error")),
+        "413": _answer("Too large, or more than a release may have.", ref("Error")),
+        "415": _answer("An encoding other than gzip.", ref("Error")),
+    },
+}
+
 #: What a browser asks before a page of another origin may post; see `ALLOWED_ORIGINS`.
 _PREFLIGHT: Final = {
     "operationId": "preflight",
@@ -264,6 +300,41 @@ DOCUMENT: Final[dict[str, Any]] = {
                     "404": _response("NotFound"),
                 },
             }
+        },
+        "/api/sourcemaps": {
+            "post": _ADD_SOURCE_MAP,
+            "get": {
+                "operationId": "sourcemaps",
+                "summary": "Which releases have source maps, or which maps a release has",
+                "security": _OWNER,
+                "parameters": [_query("release", _RELEASE_NAME, "Only this one, with its maps.")],
+                "responses": {
+                    **_GUARDED,
+                    "200": _answer("The latest first; maps by name.", ref("SourceMaps")),
+                    "400": _response("Invalid"),
+                },
+            },
+            "delete": {
+                "operationId": "delete_sourcemaps",
+                "summary": "Delete the source maps of a release",
+                "security": _OWNER,
+                "parameters": [
+                    _query("release", {**_RELEASE_NAME, "pattern": r"\S"}, "Of which release.", required=True),
+                    _query("name", _or_empty(_MAP_NAME), "Only this one."),
+                ],
+                "responses": {
+                    **_GUARDED,
+                    "200": _answer(
+                        "How many were deleted; none is no error.",
+                        {
+                            "type": "object",
+                            "required": ["ok", "deleted"],
+                            "properties": {"ok": {"const": True}, "deleted": COUNT},
+                        },
+                    ),
+                    "400": _response("Invalid"),
+                },
+            },
         },
         "/api/openapi.json": {
             "get": {

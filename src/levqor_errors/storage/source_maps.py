@@ -1,8 +1,8 @@
 """Source maps in the database, by release and name: the same SQL for both kinds.
 
-`Storage.source_maps()` gives a `SourceMapStore` inside a transaction, `Storage.source_map_reader()` one that only reads.
-No method touches more than some megabytes, so that commits of events never wait for long; what is more is to be asked
-for again.
+`Storage.source_maps()` gives a `SourceMapStore` inside a transaction, `Storage.source_map_reader()` one that only
+reads. No method touches more than some megabytes, so that commits of events never wait for long; what is more is to be
+asked for again.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ _OLDEST: Final = f"""
     SELECT release, name, stored_bytes FROM source_maps WHERE release <> ?
     ORDER BY CASE WHEN release IN ({_UNSEEN}) THEN 0 ELSE 1 END, uploaded_at, release, name LIMIT 1
 """
-_FORGOTTEN: Final = f"SELECT release, name FROM source_maps WHERE uploaded_at < ? AND release IN ({_UNSEEN}) LIMIT {_STEP}"
+_FORGOTTEN: Final = (
+    f"SELECT release, name FROM source_maps WHERE uploaded_at < ? AND release IN ({_UNSEEN}) LIMIT {_STEP}"
+)
 
 
 class StoredMap(NamedTuple):
@@ -70,7 +72,7 @@ class NewMap(NamedTuple):
     release: str
     name: str
     digest: str
-    bytes: int
+    size: int
     compressed: bytes
 
 
@@ -118,7 +120,7 @@ class SourceMapStore:
                 self.delete(release, name)
                 stored -= size
                 lost[release] = None
-        values = [new.release, new.name, new.digest, new.bytes, len(new.compressed), now, new.compressed]
+        values = [new.release, new.name, new.digest, new.size, len(new.compressed), now, new.compressed]
         self._run(_PUT, values)
         return list(lost)
 
@@ -146,9 +148,10 @@ class SourceMapStore:
         """The releases that have maps, the latest first, at most 1,000."""
         return [MappedRelease(*row) for row in self._run(_LIST_RELEASES, [])]
 
-    def delete(self, release: str, name: str) -> None:
-        """Delete a map, if it is there."""
-        self._run("DELETE FROM source_maps WHERE release = ? AND name = ?", [release, name])
+    def delete(self, release: str, name: str) -> int:
+        """Delete a map; returns how many that were, 0 or 1."""
+        found = self._run("DELETE FROM source_maps WHERE release = ? AND name = ? RETURNING 1", [release, name])
+        return len(found)
 
     def delete_some(self, release: str) -> int:
         """Delete some maps of a release; returns how many, 0 when there are none left."""
@@ -163,9 +166,7 @@ class SourceMapStore:
         return self._delete_all(self._run(_FORGOTTEN, [before]))
 
     def _delete_all(self, maps: Sequence[tuple[Any, ...]]) -> int:
-        for release, name in maps:
-            self.delete(release, name)
-        return len(maps)
+        return sum(self.delete(release, name) for release, name in maps)
 
 
 def inflated(compressed: bytes) -> bytes:
