@@ -13,7 +13,7 @@ import typer
 
 from ..errors import CollectorRefusedError, CollectorUnreachableError, LevqorError
 from ..version import VERSION
-from . import alerts, collector, demo, doctor, log, migrate_storage, recent
+from . import alerts, collector, demo, doctor, log, migrate_storage, recent, sourcemaps
 
 app = typer.Typer(
     name="levqor-errors",
@@ -29,6 +29,7 @@ app.command("doctor")(doctor.doctor)
 app.command("log")(log.log)
 app.command("recent")(recent.recent)
 app.command("tail")(recent.tail)
+app.add_typer(sourcemaps.app, name="sourcemaps")
 app.command("migrate-storage")(migrate_storage.migrate_storage)
 
 

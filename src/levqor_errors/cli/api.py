@@ -1,7 +1,8 @@
-"""The collector's reading API, as the command line uses it."""
+"""The collector's API for its owner, as the command line uses it."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx
@@ -11,6 +12,11 @@ from ..errors import CollectorRefusedError, CollectorUnreachableError, ConfigErr
 from ..redact import Redactor
 
 TIMEOUT = 15.0
+#: Until a large body is on its way, read and stored.
+UPLOAD_TIMEOUT = 120.0
+#: How often something is sent while the collector says that it is busy, and seconds between at most.
+TRIES = 8
+LONGEST_WAIT = 30
 
 
 class Api:
@@ -40,13 +46,34 @@ class Api:
             CollectorUnreachableError: nobody answers.
             CollectorRefusedError: anything but that came back.
         """
+        return self._read(self._send("GET", path, params))
+
+    def delete(self, path: str, params: dict[str, Any]) -> dict[str, Any]:
+        """DELETE a path; raises as `get` does."""
+        return self._read(self._send("DELETE", path, params))
+
+    def post(self, path: str, params: dict[str, Any], body: bytes) -> dict[str, Any]:
+        """POST what is compressed by gzip, again while the collector asks for patience; raises as `get` does."""
+        for _ in range(TRIES - 1):
+            response = self._send("POST", path, params, body)
+            if response.status_code not in (429, 503):
+                return self._read(response)
+            told = response.headers.get("Retry-After", "")
+            time.sleep(min(int(told), LONGEST_WAIT) if told.isdigit() else 1)
+        return self._read(self._send("POST", path, params, body))
+
+    def _send(self, method: str, path: str, params: dict[str, Any] | None, body: bytes | None = None) -> httpx.Response:
+        headers = {} if body is None else {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+        timeout = TIMEOUT if body is None else UPLOAD_TIMEOUT
         try:
-            response = self._client.get(path, params=params)
+            return self._client.request(method, path, params=params, content=body, headers=headers, timeout=timeout)
         except httpx.HTTPError as error:
             raise CollectorUnreachableError(
                 f"no collector answers at {shown_url(self._url)}; start one with `levqor-errors collector`, "
                 "or set LEVQOR_ERRORS_URL"
             ) from error
+
+    def _read(self, response: httpx.Response) -> dict[str, Any]:
         try:
             answer = response.json()
         except ValueError:
@@ -59,7 +86,7 @@ class Api:
             raise CollectorRefusedError(
                 401, "the collector does not accept this secret; set INTERNAL_SECRET to its own"
             )
-        if response.status_code != 200:
+        if not response.is_success:
             why = answer.get("error", f"status {response.status_code}")
             raise CollectorRefusedError(response.status_code, f"the collector says: {why}")
         return answer
