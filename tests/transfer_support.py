@@ -45,6 +45,11 @@ def fill(database: Database) -> int:
                 store.outbox.add(alert, ("telegram", "email"), now="2026-11-23T13:06:00.000Z")
                 store.ledger.note("sent", text, now="2026-11-23T13:06:01.000Z", alert_id=number, channel="email")
                 store.memory.put(f"key {number}", text, now="2026-11-23T13:06:01.000Z")
+        with storage.source_maps() as maps:
+            for number, text in enumerate((*HOSTILE, "\x00".join(HOSTILE))):
+                body = (text * 3).encode()
+                new = new_map(text.replace("\x00", "0")[:200], f"~/{number}.js", f"{number:064x}", body)
+                maps.put(new, most_bytes=10**9, now="2026-11-23T13:06:01.000Z")
         issues = [id_ for (id_,) in rows(database, "SELECT id FROM issues ORDER BY id")]
         for number, text in enumerate(HOSTILE):
             do(storage, "note", issues[number], note=text[:4_000])
@@ -57,11 +62,6 @@ def fill(database: Database) -> int:
         "INSERT INTO grouping_rules (service, kind, parts, position, treat, created_at)"
         " VALUES ('shop', 'message', '[\"user <number>\"]', 1, 'constant', '2026')",
     )
-        with storage.source_maps() as maps:
-            for number, text in enumerate((*HOSTILE, "\x00".join(HOSTILE))):
-                body = (text * 3).encode()
-                new = new_map(text.replace("\x00", "0")[:200], f"~/{number}.js", f"{number:064x}", body)
-                maps.put(new, most_bytes=10**9, now="2026-11-23T13:06:01.000Z")
     execute(
         database,
         "UPDATE alert_outbox SET decided_at = '2026-11-23T13:06:00.000Z', decision = 'told', why = 'x', alert_id = 1"
