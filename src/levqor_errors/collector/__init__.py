@@ -8,7 +8,7 @@ writer.py     many requests to a commit
 refusals.py   what was not taken, counted
 janitor.py    retention, quota, and writing down what was refused
 queries.py    the JSON API for reading
-source_maps.py  maps of built JavaScript, taken and listed
+source_maps.py  maps of built JavaScript, taken and listed; original_frames.py, an event's frames by them
 dashboard.py  the owner's pages
 auth.py       who is the owner: secret, sessions, one-time links
 health.py     GET /healthz; metrics.py, GET /metrics; facts.py, what both ask the database

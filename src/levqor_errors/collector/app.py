@@ -41,6 +41,7 @@ from .login import Login
 from .logs import hide
 from .metrics import Metrics
 from .openapi import openapi_json
+from .original_frames import OriginalFrames
 from .proxies import Proxies
 from .queries import Queries
 from .refusals import Refusals
@@ -85,6 +86,7 @@ class Collector:
         self.canary_key = secrets.token_urlsafe() if keys else None
         if self.canary_key is not None:
             keys[self.canary_key] = CANARY_SERVICE
+        self.original_frames = OriginalFrames(storage)
         self.source_maps = SourceMaps(storage, settings.max_database_bytes)
         self.ingest = Ingest(self.writer, self.refusals, limiter, Keys(keys), Cors(settings.allowed_origins))
 
@@ -198,7 +200,7 @@ def _public(collector: Collector) -> list[BaseRoute]:
 
 
 def _owner(collector: Collector) -> list[BaseRoute]:
-    queries = Queries(collector.storage)
+    queries = Queries(collector.storage, collector.original_frames)
     dashboard = Dashboard(collector.storage, collector.health)
     login = Login(collector.auth)
     return [

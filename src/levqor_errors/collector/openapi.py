@@ -270,7 +270,14 @@ DOCUMENT: Final[dict[str, Any]] = {
                 "summary": "One event, with its context and its issue",
                 "security": _OWNER,
                 "parameters": [
-                    {"name": "id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
+                    {"name": "id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}},
+                    _query(
+                        "frames",
+                        {"enum": ["", "stored", "original"]},
+                        "`original`: frames of built JavaScript as they are in its source, by the source maps of the "
+                        "event's release; what they were sent as is under `built` of each. `stored`, by default: as "
+                        "they were sent.",
+                    ),
                 ],
                 "responses": {
                     **_GUARDED,
@@ -279,9 +286,18 @@ DOCUMENT: Final[dict[str, Any]] = {
                         {
                             "type": "object",
                             "required": ["ok", "event"],
-                            "properties": {"ok": {"const": True}, "event": ref("EventInFull")},
+                            "properties": {
+                                "ok": {"const": True},
+                                "event": ref("EventInFull"),
+                                "notes": {
+                                    "type": "array",
+                                    "items": {"type": "string"},
+                                    "description": "With `frames=original`: why some are as they were sent.",
+                                },
+                            },
                         },
                     ),
+                    "400": _response("Invalid"),
                     "404": _response("NotFound"),
                 },
             }

@@ -19,6 +19,7 @@ from ..ids import canonical_uuid
 from ..severity import SEVERITY_ALIASES
 from ..storage import Filters, News, Storage
 from .answers import JsonResponse
+from .original_frames import OriginalFrames
 
 #: So many events are a page however large each of them is.
 _SURELY_A_PAGE: Final = limits.PAGE_BYTES // limits.EVENT_CHARS
@@ -31,10 +32,12 @@ class Queries:
 
     Args:
         storage: where to read.
+        frames: finds an event's frames in its source.
     """
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, frames: OriginalFrames) -> None:
         self._storage = storage
+        self._frames = frames
 
     async def recent(self, request: Request) -> Response:
         """GET /api/errors/recent."""
@@ -74,7 +77,13 @@ class Queries:
         event = await run_in_threadpool(self._storage.get, read_id(request))
         if event is None:
             raise RequestRefusedError(404, "there is no event with this id")
-        return JsonResponse({"ok": True, "event": event})
+        match request.query_params.get("frames", ""):
+            case "" | "stored":
+                return JsonResponse({"ok": True, "event": event})
+            case "original":
+                original, notes = await run_in_threadpool(self._frames.resolve, event)
+                return JsonResponse({"ok": True, "event": original, "notes": notes})
+        raise RequestRefusedError(400, "frames must be stored or original")
 
     async def alerts(self, request: Request) -> Response:
         """GET /api/errors/{id}/alerts: why its owner was told of it, or not."""
