@@ -36,7 +36,7 @@ _SECTIONS: Final = 10_000
 _LINE_END: Final = re.compile("\r\n|[\n\r\u2028\u2029]")
 #: Past this line of a source nobody is shown any.
 _LINES: Final = 1_000_000
-#: In front of JSON, so that no page can run it as a script (ECMA-426, 10.1).
+#: In front of JSON, so that no page can run it as a script.
 _GUARD: Final = b")]}"
 
 
@@ -251,7 +251,7 @@ class _Segments(dict[str, "tuple[int, ...]"]):
 
 
 def _fields(segment: str) -> tuple[int, ...]:
-    """Base64 VLQ (ECMA-426, 6): digits of five bits, the lowest first; the lowest bit of all is the sign."""
+    """Base64 VLQ: digits of five bits, the lowest first; the lowest bit of all is the sign."""
     fields: list[int] = []
     value = shift = 0
     for character in segment:

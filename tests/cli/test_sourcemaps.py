@@ -54,7 +54,7 @@ def test_upload_finds_every_map_and_sends_each_once(dist: Path, collector_url: s
         "upload", "--release", "1.0", "--url-prefix", "https://shop.example/static", dist, url=collector_url
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1] == "Release 1.0: 5 uploaded, 1 built files without a map"
+    assert done.stdout.splitlines()[-1] == "Release 1.0: 5 uploaded, 1 built file without a map"
     stored = {name: inflated(body) for name, body in rows(database, "SELECT name, map FROM source_maps")}
     assert stored == {
         "~/static/app.js": MAP,
@@ -68,7 +68,7 @@ def test_upload_finds_every_map_and_sends_each_once(dist: Path, collector_url: s
     again = sourcemaps("upload", "-r", "1.0", "--url-prefix", "~/static/", dist, url=collector_url)
     assert again.stdout.splitlines() == [
         "~/static/app.js",
-        "Release 1.0: 1 uploaded, 4 there already, 1 built files without a map",
+        "Release 1.0: 1 uploaded, 4 there already, 1 built file without a map",
     ]
     assert len(set(before) & set(rows(database, "SELECT name, uploaded_at FROM source_maps"))) == 4
 
@@ -128,7 +128,7 @@ def test_what_is_wrong_is_told_with_what_to_do(dist: Path, tmp_path: Path, colle
     (tmp_path / "bare" / "a.js").write_text("a()")
     for arguments, code, why in (
         (("upload", "-r", "1", tmp_path / "empty"), 1, "has no built file"),
-        (("upload", "-r", "1", tmp_path / "bare"), 1, "has 1 built files, and no source map; have your bundler write"),
+        (("upload", "-r", "1", tmp_path / "bare"), 1, "has 1 built file, and no source map; have your bundler write"),
         (("upload", "-r", "1", tmp_path / "nowhere"), 1, "is not a directory"),
         (("upload", "-r", "1", dist, dist), 1, "would both be ~/app.js"),
         (("upload", "-r", "1", "--url-prefix", "x" * 2_000, dist), 1, "--url-prefix is too long"),

@@ -16,10 +16,11 @@ from urllib.parse import quote, unquote_to_bytes
 
 from .. import limits
 from ..errors import ConfigError, SourceMapError
+from ..printable import printable
 from ..source_map import SourceMap, name_of
 
 BUILT: Final = frozenset({".js", ".mjs", ".cjs"})
-#: The last such comment of a file counts (ECMA-426, 11.1.2.1). `@` is how it began.
+#: The last such comment of a file counts. `@` is how it began.
 _COMMENT: Final = re.compile(rb"^[^\S\n]*//[#@][^\S\n]*sourceMappingURL=([^\s'\"]+)[^\S\n]*$", re.MULTILINE)
 _DATA: Final = re.compile(r"data:[^,;]*(?:;charset=[^,;]*)?(;base64)?,(.*)", re.DOTALL | re.IGNORECASE)
 
@@ -45,7 +46,7 @@ class MapFile(NamedTuple):
         """
         body = _find(self.path, self.directory)
         if body is None or hashlib.sha256(body).hexdigest() != self.digest:
-            raise SourceMapError(f"{self.path}: its source map has just changed")
+            raise SourceMapError(f"{printable(str(self.path))}: its source map has just changed")
         return body
 
 
@@ -57,20 +58,21 @@ def find_maps(directories: Iterable[Path], prefix: str) -> Iterator[MapFile]:
         prefix: where the directories' content is found in the browser: `~/static/`, or a URL.
 
     Raises:
-        ConfigError: the prefix or a directory cannot be used, or two files would go by one name.
+        ConfigError: the prefix is too long.
+        SourceMapError: one is no directory, or two files would go by one name.
     """
     known: dict[str, Path] = {}
     for directory in directories:
         if not directory.is_dir():
-            raise ConfigError(str(directory), "is not a directory")
+            raise SourceMapError(f"{printable(str(directory))} is not a directory")
         for path in sorted(directory.rglob("*")):
             if path.suffix not in BUILT or not path.is_file():
                 continue
             name = name_of(f"{prefix.rstrip('/')}/{quote(path.relative_to(directory).as_posix())}")
             if name is None:
-                raise ConfigError("--url-prefix", f"is too long for {path}")
+                raise ConfigError("--url-prefix", f"is too long for {printable(str(path))}")
             if name in known:
-                raise ConfigError(str(path), f"and {known[name]} would both be {name}")
+                raise SourceMapError(printable(f"{path} and {known[name]} would both be {name}"))
             known[name] = path
             yield _look(path, directory, name)
 

@@ -56,7 +56,7 @@ def upload(
     if not files or not (good or bad):
         where = ", ".join(map(str, directories))
         raise SourceMapError(
-            f"{printable(where)} has {f'{len(files):,} built files' if files else 'no built file'}, and no source map;"
+            f"{printable(where)} has {_files(len(files)) if files else 'no built file'}, and no source map;"
             " have your bundler write them (esbuild and Vite: sourcemap: true or 'hidden'; webpack: devtool)"
         )
     known = {one["name"]: one["digest"] for one in api.get(PATH, {"release": release})["maps"]}
@@ -116,8 +116,12 @@ def _summary(release: str, uploaded: int, there: int, without: int) -> str:
     if there:
         parts.append(f"{there:,} there already")
     if without:
-        parts.append(f"{without:,} built files without a map")
+        parts.append(f"{_files(without)} without a map")
     return f"Release {printable(release)}: {', '.join(parts)}"
+
+
+def _files(number: int) -> str:
+    return "1 built file" if number == 1 else f"{number:,} built files"
 
 
 @app.command("list")

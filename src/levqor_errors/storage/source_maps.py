@@ -1,7 +1,7 @@
 """Source maps in the database, by release and name: the same SQL for both kinds.
 
 `Storage.source_maps()` gives a `SourceMapStore` inside a transaction, `Storage.source_map_reader()` one that only
-reads. No method touches more than some megabytes, so that commits of events never wait for long; what is more is to be
+reads. No method touches more than a few maps, so that commits of events never wait for long; what is more is to be
 asked for again.
 """
 
@@ -115,11 +115,12 @@ class SourceMapStore:
         self.delete(new.release, new.name)
         ((stored,),) = self._run("SELECT COALESCE(CAST(SUM(stored_bytes) AS BIGINT), 0) FROM source_maps", [])
         lost: dict[str, None] = {}
-        while stored + len(new.compressed) > most_bytes:
-            for release, name, size in self._run(_OLDEST, [new.release]):
-                self.delete(release, name)
-                stored -= size
-                lost[release] = None
+        # Others may delete some meanwhile, where several collectors write at once.
+        while stored + len(new.compressed) > most_bytes and (oldest := self._run(_OLDEST, [new.release])):
+            release, name, size = oldest[0]
+            self.delete(release, name)
+            stored -= size
+            lost[release] = None
         values = [new.release, new.name, new.digest, new.size, len(new.compressed), now, new.compressed]
         self._run(_PUT, values)
         return list(lost)
