@@ -34,6 +34,8 @@ from .dashboard import Dashboard
 from .facts import FactsReader
 from .health import Health
 from .ingest import Ingest
+from .issue_pages import IssuePages
+from .issues_api import IssuesApi
 from .janitor import Janitor
 from .keys import ANY, Keys
 from .limiter import Limiter
@@ -46,6 +48,7 @@ from .proxies import Proxies
 from .queries import Queries
 from .refusals import Refusals
 from .secret import owner_secret
+from .shares import Shares
 from .sharing import Ledger, Sharing
 from .source_maps import SourceMaps
 from .writer import Writer
@@ -188,6 +191,7 @@ def create_app(settings: CollectorSettings | None = None, alerts: AlertSettings 
 
 def _public(collector: Collector) -> list[BaseRoute]:
     login = Login(collector.auth)
+    shares = Shares(collector.storage, IssuePages(collector.storage))
     return [
         Route(INGEST_PATH, collector.ingest, methods=["POST", "OPTIONS"]),
         Route("/healthz", collector.health.get),
@@ -195,6 +199,7 @@ def _public(collector: Collector) -> list[BaseRoute]:
         Route("/api/openapi.json", openapi_json),
         Route("/login", login.form, methods=["GET"]),
         Route("/login", login.submit, methods=["POST"]),
+        Route("/shared/{token}", shares.shared),
         Mount("/static", Assets()),
     ]
 
@@ -202,6 +207,9 @@ def _public(collector: Collector) -> list[BaseRoute]:
 def _owner(collector: Collector) -> list[BaseRoute]:
     queries = Queries(collector.storage, collector.original_frames)
     dashboard = Dashboard(collector.storage, collector.health)
+    issues = IssuePages(collector.storage)
+    issues_api = IssuesApi(collector.storage)
+    shares = Shares(collector.storage, issues)
     login = Login(collector.auth)
     return [
         Route("/api/errors/recent", queries.recent),
@@ -209,10 +217,17 @@ def _owner(collector: Collector) -> list[BaseRoute]:
         Route("/api/errors/stats", queries.stats),
         Route("/api/errors/{id}", queries.get),
         Route("/api/errors/{id}/alerts", queries.alerts),
+        Route("/api/issues", issues_api.issues),
+        Route("/api/issues/undo", issues_api.undo, methods=["POST"]),
+        Route("/api/issues/{id:int}", issues_api.one, methods=["GET", "POST"]),
         Route("/api/sourcemaps", collector.source_maps.answer, methods=["GET", "POST", "DELETE"]),
         Route("/", dashboard.home),
         Route("/owner/errors", dashboard.errors),
         Route("/owner/errors/{id}", dashboard.error),
+        Route("/owner/issues", issues.all, methods=["GET", "POST"]),
+        Route("/owner/issues/{id}", issues.issue),
+        Route("/owner/issues/{id}/shares", shares.change, methods=["POST"]),
+        Route("/owner/undo", issues.undo, methods=["POST"]),
         Route("/logout", login.sign_out, methods=["POST"]),
     ]
 

@@ -14,10 +14,9 @@ from ..errors import RequestRefusedError, StorageUnavailableError
 from ..event import Source
 from ..severity import Severity
 from ..storage import Filters, Storage
-from .answers import error_status
 from .health import Health
 from .login import HOME
-from .pages import page
+from .pages import page, problem
 from .queries import read_filters, read_id, read_number
 
 PAGE_ROWS = 50
@@ -51,7 +50,7 @@ class Dashboard:
             found = await run_in_threadpool(self._storage.recent, filters, limit=PAGE_ROWS, before=before)
             stats = await run_in_threadpool(self._storage.stats, filters)
         except (RequestRefusedError, StorageUnavailableError) as error:
-            return _problem(request, error)
+            return problem(request, error)
         older = f"?{urlencode({**carried, 'before': found.next})}" if found.next else None
         newest = f"?{urlencode(carried)}" if before is not None else None
         health = await self._health.report(owner=True)
@@ -71,14 +70,6 @@ class Dashboard:
                 raise RequestRefusedError(404, "There is no event with this id; it may have been removed.")
             told = await run_in_threadpool(explain, self._storage, event)
         except (RequestRefusedError, StorageUnavailableError) as error:
-            return _problem(request, error)
+            return problem(request, error)
         context = orjson.dumps(event["context"], option=orjson.OPT_INDENT_2).decode() if event["context"] else None
         return page(request, "error.html", event=event, context=context, told=told)
-
-
-def _problem(request: Request, error: RequestRefusedError | StorageUnavailableError) -> Response:
-    status, retry_after = error_status(error)
-    response = page(request, "problem.html", status, why=str(error))
-    if retry_after is not None:
-        response.headers["Retry-After"] = str(retry_after)
-    return response

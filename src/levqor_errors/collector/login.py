@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
-from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from .. import limits
 from .auth import COOKIE, SESSION_LIFE, Auth, client_address, same_origin, too_many_guesses
+from .forms import own_page, read_form
 from .pages import page
 
 HOME: Final = "/owner/errors"
-#: Where a sign-in may lead: to our own pages only, never to another host (`//evil`, `/\evil`).
-_OWN_PAGE: Final = re.compile(r"/owner/[A-Za-z0-9/_?&=%.+:~-]*")
 
 
 class Login:
@@ -31,7 +28,7 @@ class Login:
     async def form(self, request: Request) -> Response:
         """GET /login: the form; with `?token=` of a one-time link, straight in."""
         token = request.query_params.get("token")
-        target = _target(request.query_params.get("next", HOME))
+        target = own_page(request.query_params.get("next", HOME), HOME)
         if token is not None and request.method == "GET":
             session = await self._auth.sign_in_by_link(token)
             if session is not None:
@@ -44,14 +41,15 @@ class Login:
         """POST /login with the secret."""
         if not same_origin(request):
             return page(request, "login.html", 403, target=HOME, why="That form came from another site.")
-        fields = parse_qs((await _read_form(request)).decode("utf-8", "replace"))
+        # What is over the longest secret is not read on.
+        form = await read_form(request, 8 * limits.SECRET_BYTES)
         # Nothing is awaited from here to the guess: a sender who holds back many bodies would pass the question many
         # times before the first guess is counted.
         address = client_address(request)
         if wait := self._auth.wait(address):
             return too_many_guesses(wait)
-        target = _target(fields.get("next", [HOME])[0])
-        if self._auth.knows_secret(fields.get("secret", [""])[0].strip().encode(errors="replace"), address):
+        target = own_page(form.get("next"), HOME)
+        if self._auth.knows_secret(form.get("secret").strip().encode(errors="replace"), address):
             return _signed_in(request, target, await self._auth.sign_in())
         return page(request, "login.html", 401, target=target, why="That is not the secret.")
 
@@ -78,17 +76,3 @@ def _signed_in(request: Request, target: str, session: str) -> Response:
         samesite="lax",
     )
     return response
-
-
-async def _read_form(request: Request) -> bytes:
-    """The form's bytes; what is over the longest secret is not read on."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > 8 * limits.SECRET_BYTES:
-            return b""
-    return body
-
-
-def _target(wanted: str) -> str:
-    return wanted if _OWN_PAGE.fullmatch(wanted) else HOME

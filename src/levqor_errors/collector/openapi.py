@@ -14,86 +14,40 @@ from .. import limits
 from ..version import VERSION
 from .answers import JsonResponse
 from .auth import COOKIE
-from .openapi_schemas import ALIASES, COUNT, EMPTY, SCHEMAS, SOURCES, TIME, ref
+from .openapi_issues import ISSUE_PATHS, ISSUE_SCHEMAS
+from .openapi_parts import (
+    ANY,
+    ANYONE,
+    GUARDED,
+    OWNER,
+    RESPONSES,
+    RETRY_AFTER,
+    SENDER,
+    answer,
+    or_empty,
+    query,
+    response,
+)
+from .openapi_schemas import ALIASES, COUNT, SCHEMAS, SOURCES, TIME, ref
 from .source_maps import NAME_PATTERN
 
-_RETRY_AFTER: Final = {
-    "Retry-After": {
-        "required": True,
-        "description": "Seconds after which trying again makes sense.",
-        "schema": {"type": "integer", "minimum": 1},
-    }
-}
-
-
-def _answer(description: str, schema: dict[str, Any], *, headers: dict[str, Any] | None = None) -> dict[str, Any]:
-    answer = {"description": description, "content": {"application/json": {"schema": schema}}}
-    return {**answer, "headers": headers} if headers else answer
-
-
-def _response(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/responses/{name}"}
-
-
-_RESPONSES: Final = {
-    "Invalid": _answer("A parameter that cannot be used; the error names it.", ref("Error")),
-    "Unauthorized": _answer("No secret and no session.", ref("Error")),
-    "NotFound": _answer("There is none.", ref("Error")),
-    "TooManyGuesses": _answer("Too many wrong secrets from this address.", ref("Error"), headers=_RETRY_AFTER),
-    "Unavailable": _answer(
-        "The database does not answer now, or there is no room for more connections.",
-        ref("Error"),
-        headers=_RETRY_AFTER,
-    ),
-    "Malformed": _answer("Not HTTP. The connection is closed.", ref("Error")),
-    "TooSlow": _answer("The request did not arrive in time. The connection is closed.", ref("Error")),
-    "HeadersTooLarge": _answer("More or longer headers than are read. The connection is closed.", ref("Error")),
-    "NoRoom": _answer("More connections than there may be.", ref("Error"), headers=_RETRY_AFTER),
-}
-#: What the server answers by itself, before a request has reached its route.
-_ANY: Final = {
-    "400": _response("Malformed"),
-    "408": _response("TooSlow"),
-    "431": _response("HeadersTooLarge"),
-    "503": _response("NoRoom"),
-}
-_GUARDED: Final = {
-    **_ANY,
-    "401": _response("Unauthorized"),
-    "429": _response("TooManyGuesses"),
-    "503": _response("Unavailable"),
-}
-_OWNER: Final[list[dict[str, list[str]]]] = [{"secret": []}, {"session": []}]
-_ANYONE: Final[list[dict[str, list[str]]]] = []
-#: Without a key, too: whether one is needed is the owner's setting (`INGEST_KEYS`).
-_SENDER: Final[list[dict[str, list[str]]]] = [{}, {"key": []}, {"key_in_query": []}]
-
-
-def _query(name: str, schema: dict[str, Any], description: str, **more: Any) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description, **more}
-
-
-def _or_empty(*schemas: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [*schemas, EMPTY]}
-
-
-_INSTANT: Final = _or_empty(TIME, {"type": "string", "format": "date"})
+_INSTANT: Final = or_empty(TIME, {"type": "string", "format": "date"})
 _FILTERS: Final = [
-    _query(
+    query(
         "severity",
         {"type": "array", "items": {"enum": [*ALIASES, ""]}},
         "One, or several with commas between; in upper or lower case.",
         style="form",
         explode=False,
     ),
-    _query("source", _or_empty({"enum": SOURCES}), "Where it happened."),
-    _query("service", {"type": "string", "maxLength": limits.SERVICE_CHARS}, "The service's name."),
-    _query("environment", {"type": "string", "maxLength": limits.ENVIRONMENT_CHARS}, "The environment's name."),
-    _query("release", {"type": "string", "maxLength": limits.RELEASE_CHARS}, "The release."),
-    _query("issue", {"type": "integer", "minimum": 0}, "The issue, by its id, with all that was merged into it."),
-    _query("q", {"type": "string", "maxLength": limits.SEARCH_CHARS}, "Words of message or stack, or an event_id."),
-    _query("since", _INSTANT, "Received at this time or later: ISO 8601; without a zone it is UTC."),
-    _query("until", _INSTANT, "Received before this time."),
+    query("source", or_empty({"enum": SOURCES}), "Where it happened."),
+    query("service", {"type": "string", "maxLength": limits.SERVICE_CHARS}, "The service's name."),
+    query("environment", {"type": "string", "maxLength": limits.ENVIRONMENT_CHARS}, "The environment's name."),
+    query("release", {"type": "string", "maxLength": limits.RELEASE_CHARS}, "The release."),
+    query("issue", {"type": "integer", "minimum": 0}, "The issue, by its id, with all that was merged into it."),
+    query("q", {"type": "string", "maxLength": limits.SEARCH_CHARS}, "Words of message or stack, or an event_id."),
+    query("since", _INSTANT, "Received at this time or later: ISO 8601; without a zone it is UTC."),
+    query("until", _INSTANT, "Received before this time."),
 ]
 
 _LOG: Final = {
@@ -104,7 +58,7 @@ _LOG: Final = {
         "`Content-Encoding: gzip` is taken. A 2xx means that the events are committed to disk; after any other answer, "
         "and after none, send them again: an `event_id` is stored once. A body of another content type is read as JSON."
     ),
-    "security": _SENDER,
+    "security": SENDER,
     "requestBody": {
         "required": True,
         "content": {
@@ -125,25 +79,25 @@ _LOG: Final = {
         },
     },
     "responses": {
-        **_ANY,
+        **ANY,
         "201": {
-            **_answer("One event, stored.", ref("Logged")),
+            **answer("One event, stored.", ref("Logged")),
             "links": {"event": {"operationId": "get", "parameters": {"id": "$response.body#/id"}}},
         },
-        "200": _answer(
+        "200": answer(
             "One event that was stored before; or many, with those that were not taken.",
             {"oneOf": [ref("Logged"), ref("LoggedMany")]},
         ),
-        "400": _answer("Not JSON, or an event that cannot be taken; the error names the field.", ref("Error")),
-        "401": _answer("The collector asks for a key, and this is none of its keys.", ref("Error")),
-        "403": _answer("The key is for another service.", ref("Error")),
-        "413": _answer("Too large, or too many.", ref("Error")),
-        "415": _answer("An encoding other than gzip.", ref("Error")),
-        "429": _answer("More than the sender, its service, or all may send.", ref("Error"), headers=_RETRY_AFTER),
-        "503": _answer(
+        "400": answer("Not JSON, or an event that cannot be taken; the error names the field.", ref("Error")),
+        "401": answer("The collector asks for a key, and this is none of its keys.", ref("Error")),
+        "403": answer("The key is for another service.", ref("Error")),
+        "413": answer("Too large, or too many.", ref("Error")),
+        "415": answer("An encoding other than gzip.", ref("Error")),
+        "429": answer("More than the sender, its service, or all may send.", ref("Error"), headers=RETRY_AFTER),
+        "503": answer(
             "Nothing of it is stored: the database or its disk is full, locked or slow.",
             ref("Error"),
-            headers=_RETRY_AFTER,
+            headers=RETRY_AFTER,
         ),
     },
 }
@@ -158,10 +112,10 @@ _ADD_SOURCE_MAP: Final = {
         "`Content-Encoding: gzip` is taken, the content type does not matter. The same map again changes nothing, "
         "another one takes the place of what has its release and name. Nothing that a map names is ever fetched."
     ),
-    "security": _OWNER,
+    "security": OWNER,
     "parameters": [
-        _query("release", {**_RELEASE_NAME, "pattern": r"\S"}, "As events have it.", required=True),
-        _query(
+        query("release", {**_RELEASE_NAME, "pattern": r"\S"}, "As events have it.", required=True),
+        query(
             "name",
             _MAP_NAME,
             "The path of the built file, as browsers ask for it: `~/static/app.js`. Of a URL, host and query do not "
@@ -174,12 +128,12 @@ _ADD_SOURCE_MAP: Final = {
         "content": {"application/json": {"schema": ref("SourceMap")}},
     },
     "responses": {
-        **_GUARDED,
-        "201": _answer("Stored.", ref("StoredSourceMap")),
-        "200": _answer("It was there already.", ref("StoredSourceMap")),
-        "400": _answer("No source map, or a parameter that cannot be used.", ref("Error")),
-        "413": _answer("Too large, or more than a release may have.", ref("Error")),
-        "415": _answer("An encoding other than gzip.", ref("Error")),
+        **GUARDED,
+        "201": answer("Stored.", ref("StoredSourceMap")),
+        "200": answer("It was there already.", ref("StoredSourceMap")),
+        "400": answer("No source map, or a parameter that cannot be used.", ref("Error")),
+        "413": answer("Too large, or more than a release may have.", ref("Error")),
+        "415": answer("An encoding other than gzip.", ref("Error")),
     },
 }
 
@@ -187,9 +141,9 @@ _ADD_SOURCE_MAP: Final = {
 _PREFLIGHT: Final = {
     "operationId": "preflight",
     "summary": "Whether a web page may send events",
-    "security": _ANYONE,
+    "security": ANYONE,
     "responses": {
-        **_ANY,
+        **ANY,
         "204": {
             "description": "With these headers it may.",
             "headers": {
@@ -218,21 +172,21 @@ DOCUMENT: Final[dict[str, Any]] = {
             "get": {
                 "operationId": "recent",
                 "summary": "Events, the newest first",
-                "security": _OWNER,
+                "security": OWNER,
                 "parameters": [
                     *_FILTERS,
-                    _query(
+                    query(
                         "limit",
-                        _or_empty({"type": "integer", "minimum": 1, "maximum": limits.PAGE_MAX}),
+                        or_empty({"type": "integer", "minimum": 1, "maximum": limits.PAGE_MAX}),
                         f"How many at most; {limits.PAGE_DEFAULT} by default.",
                     ),
-                    _query(
+                    query(
                         "before",
-                        _or_empty({"type": "integer", "minimum": 0, "maximum": 10**18 - 1}),
+                        or_empty({"type": "integer", "minimum": 0, "maximum": 10**18 - 1}),
                         "Only ids under this one: `next` of a page.",
                     ),
                 ],
-                "responses": {**_GUARDED, "200": _answer("A page.", ref("Page")), "400": _response("Invalid")},
+                "responses": {**GUARDED, "200": answer("A page.", ref("Page")), "400": response("Invalid")},
             }
         },
         "/api/errors/news": {
@@ -243,35 +197,35 @@ DOCUMENT: Final[dict[str, Any]] = {
                     "To follow: take a cursor without `after`, read what is there by `recent`, and from then on ask "
                     "with the last answer's cursor, at once while there is `more`."
                 ),
-                "security": _OWNER,
+                "security": OWNER,
                 "parameters": [
                     *_FILTERS,
-                    _query(
+                    query(
                         "after",
                         {"type": "string"},
                         "`cursor` of the last answer. Without it there are no events, only a cursor.",
                     ),
                 ],
-                "responses": {**_GUARDED, "200": _answer("What is new.", ref("News")), "400": _response("Invalid")},
+                "responses": {**GUARDED, "200": answer("What is new.", ref("News")), "400": response("Invalid")},
             }
         },
         "/api/errors/stats": {
             "get": {
                 "operationId": "stats",
                 "summary": "Exact counts of the events that match",
-                "security": _OWNER,
+                "security": OWNER,
                 "parameters": _FILTERS,
-                "responses": {**_GUARDED, "200": _answer("Counts.", ref("Stats")), "400": _response("Invalid")},
+                "responses": {**GUARDED, "200": answer("Counts.", ref("Stats")), "400": response("Invalid")},
             }
         },
         "/api/errors/{id}": {
             "get": {
                 "operationId": "get",
                 "summary": "One event, with its context and its issue",
-                "security": _OWNER,
+                "security": OWNER,
                 "parameters": [
                     {"name": "id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}},
-                    _query(
+                    query(
                         "frames",
                         {"enum": ["", "stored", "original"]},
                         "`original`: frames of built JavaScript as they are in its source, by the source maps of the "
@@ -280,8 +234,8 @@ DOCUMENT: Final[dict[str, Any]] = {
                     ),
                 ],
                 "responses": {
-                    **_GUARDED,
-                    "200": _answer(
+                    **GUARDED,
+                    "200": answer(
                         "The event.",
                         {
                             "type": "object",
@@ -297,8 +251,8 @@ DOCUMENT: Final[dict[str, Any]] = {
                             },
                         },
                     ),
-                    "400": _response("Invalid"),
-                    "404": _response("NotFound"),
+                    "400": response("Invalid"),
+                    "404": response("NotFound"),
                 },
             }
         },
@@ -306,14 +260,14 @@ DOCUMENT: Final[dict[str, Any]] = {
             "get": {
                 "operationId": "alerts",
                 "summary": "Why the owner was told of an event, or not",
-                "security": _OWNER,
+                "security": OWNER,
                 "parameters": [
                     {"name": "id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
                 ],
                 "responses": {
-                    **_GUARDED,
-                    "200": _answer("The answer, and what happened.", ref("Explanation")),
-                    "404": _response("NotFound"),
+                    **GUARDED,
+                    "200": answer("The answer, and what happened.", ref("Explanation")),
+                    "404": response("NotFound"),
                 },
             }
         },
@@ -322,25 +276,25 @@ DOCUMENT: Final[dict[str, Any]] = {
             "get": {
                 "operationId": "sourcemaps",
                 "summary": "Which releases have source maps, or which maps a release has",
-                "security": _OWNER,
-                "parameters": [_query("release", _RELEASE_NAME, "Only this one, with its maps.")],
+                "security": OWNER,
+                "parameters": [query("release", _RELEASE_NAME, "Only this one, with its maps.")],
                 "responses": {
-                    **_GUARDED,
-                    "200": _answer("The latest first; maps by name.", ref("SourceMaps")),
-                    "400": _response("Invalid"),
+                    **GUARDED,
+                    "200": answer("The latest first; maps by name.", ref("SourceMaps")),
+                    "400": response("Invalid"),
                 },
             },
             "delete": {
                 "operationId": "delete_sourcemaps",
                 "summary": "Delete the source maps of a release",
-                "security": _OWNER,
+                "security": OWNER,
                 "parameters": [
-                    _query("release", {**_RELEASE_NAME, "pattern": r"\S"}, "Of which release.", required=True),
-                    _query("name", _or_empty(_MAP_NAME), "Only this one."),
+                    query("release", {**_RELEASE_NAME, "pattern": r"\S"}, "Of which release.", required=True),
+                    query("name", or_empty(_MAP_NAME), "Only this one."),
                 ],
                 "responses": {
-                    **_GUARDED,
-                    "200": _answer(
+                    **GUARDED,
+                    "200": answer(
                         "How many were deleted; none is no error.",
                         {
                             "type": "object",
@@ -348,30 +302,31 @@ DOCUMENT: Final[dict[str, Any]] = {
                             "properties": {"ok": {"const": True}, "deleted": COUNT},
                         },
                     ),
-                    "400": _response("Invalid"),
+                    "400": response("Invalid"),
                 },
             },
         },
+        **ISSUE_PATHS,
         "/api/openapi.json": {
             "get": {
                 "operationId": "openapi",
                 "summary": "This document",
-                "security": _ANYONE,
-                "responses": {**_ANY, "200": _answer("OpenAPI 3.1.", {"type": "object", "required": ["openapi"]})},
+                "security": ANYONE,
+                "responses": {**ANY, "200": answer("OpenAPI 3.1.", {"type": "object", "required": ["openapi"]})},
             }
         },
         "/healthz": {
             "get": {
                 "operationId": "health",
                 "summary": "Whether the collector can do its work",
-                "security": _ANYONE,
+                "security": ANYONE,
                 "responses": {
-                    **_ANY,
-                    "200": _answer("It can take and show events.", ref("Healthy")),
-                    "503": _answer(
+                    **ANY,
+                    "200": answer("It can take and show events.", ref("Healthy")),
+                    "503": answer(
                         "It cannot, and `why` says why; or there is no room for more connections.",
                         {"anyOf": [ref("Unhealthy"), ref("Error")]},
-                        headers=_RETRY_AFTER,
+                        headers=RETRY_AFTER,
                     ),
                 },
             }
@@ -380,9 +335,9 @@ DOCUMENT: Final[dict[str, Any]] = {
             "get": {
                 "operationId": "metrics",
                 "summary": "The collector's numbers for Prometheus",
-                "security": _ANYONE,
+                "security": ANYONE,
                 "responses": {
-                    **_ANY,
+                    **ANY,
                     "200": {
                         "description": "Prometheus' text format 0.0.4.",
                         "content": {"text/plain": {"schema": {"type": "string"}}},
@@ -392,8 +347,8 @@ DOCUMENT: Final[dict[str, Any]] = {
         },
     },
     "components": {
-        "schemas": SCHEMAS,
-        "responses": _RESPONSES,
+        "schemas": {**SCHEMAS, **ISSUE_SCHEMAS},
+        "responses": RESPONSES,
         "securitySchemes": {
             "secret": {"type": "apiKey", "in": "header", "name": "X-Internal-Secret", "description": "The owner's."},
             "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "Of a sign-in at /login."},

@@ -21,7 +21,7 @@ _EPOCH: Final = {"type": "number", "minimum": -62_135_596_800, "maximum": 253_40
 EMPTY: Final = {"type": "string", "maxLength": 0}
 TIME: Final = {"type": "string", "format": "date-time"}
 COUNT: Final[dict[str, Any]] = {"type": "integer", "minimum": 0}
-_ID: Final = {"type": "integer", "minimum": 1}
+ID: Final = {"type": "integer", "minimum": 1}
 
 
 def ref(name: str) -> dict[str, str]:
@@ -34,7 +34,7 @@ def nullable(schema: dict[str, Any]) -> dict[str, Any]:
     return {**schema, "type": [schema["type"], "null"]}
 
 
-def _object(**properties: dict[str, Any]) -> dict[str, Any]:
+def whole(**properties: dict[str, Any]) -> dict[str, Any]:
     """An object in an answer: all of it is always there."""
     return {"type": "object", "required": list(properties), "properties": properties}
 
@@ -95,27 +95,27 @@ _EVENT: Final = {
     },
 }
 
-_OPTIONAL_TEXT: Final = {"type": ["string", "null"]}
+OPTIONAL_TEXT: Final = {"type": ["string", "null"]}
 
-_STORED: Final = _object(
-    id=_ID,
+_STORED: Final = whole(
+    id=ID,
     created_at={**TIME, "description": "By the sender's clock, where that is believable."},
     source={"enum": SOURCES},
     service={"type": "string"},
-    path_or_screen=_OPTIONAL_TEXT,
-    user_email=_OPTIONAL_TEXT,
+    path_or_screen=OPTIONAL_TEXT,
+    user_email=OPTIONAL_TEXT,
     severity={"enum": SEVERITIES},
     message={"type": "string"},
-    stack=_OPTIONAL_TEXT,
+    stack=OPTIONAL_TEXT,
     event_id={"type": "string", "format": "uuid"},
     received_at={**TIME, "description": "By the collector's clock."},
-    issue_id=_ID,
-    environment=_OPTIONAL_TEXT,
-    release=_OPTIONAL_TEXT,
+    issue_id=ID,
+    environment=OPTIONAL_TEXT,
+    release=OPTIONAL_TEXT,
 )
 
-_ISSUE: Final = _object(
-    id=_ID,
+_ISSUE: Final = whole(
+    id=ID,
     fingerprint={"type": "string"},
     grouping={"type": "array", "items": {"type": "string"}, "description": "What the fingerprint was made of."},
     title={"type": "string"},
@@ -127,29 +127,29 @@ _ISSUE: Final = _object(
     regressions=COUNT,
 )
 
-_STATS: Final = _object(
+_STATS: Final = whole(
     ok={"const": True},
     total=COUNT,
-    by_severity=_object(**dict.fromkeys(SEVERITIES, COUNT)),
-    by_source=_object(**dict.fromkeys(SOURCES, COUNT)),
+    by_severity=whole(**dict.fromkeys(SEVERITIES, COUNT)),
+    by_source=whole(**dict.fromkeys(SOURCES, COUNT)),
     by_service={
         "type": "array",
         "description": "The loudest first.",
-        "items": _object(service={"type": "string"}, count=COUNT),
+        "items": whole(service={"type": "string"}, count=COUNT),
     },
     bucket={"enum": ["hour", "day"], "description": "What a point of the series is the sum of."},
-    series={"type": "array", "items": _object(start=TIME, **dict.fromkeys(SEVERITIES, COUNT))},
+    series={"type": "array", "items": whole(start=TIME, **dict.fromkeys(SEVERITIES, COUNT))},
     refused={
         "type": "object",
         "description": "What was not taken in the hours that the range touches, of all senders, by the reason; it is "
         "written down every two seconds, and /metrics has it at once.",
         "propertyNames": {"enum": [reason.value for reason in Reason]},
-        "additionalProperties": _object(requests=COUNT, events=COUNT),
+        "additionalProperties": whole(requests=COUNT, events=COUNT),
     },
 )
 
 #: What the database tells is null while it does not answer.
-_HEALTH: Final = _object(
+_HEALTH: Final = whole(
     ok={"type": "boolean"},
     why={"type": ["string", "null"], "description": "What is wrong; null while nothing is."},
     waiting={**COUNT, "description": "Events not yet committed."},
@@ -163,7 +163,7 @@ _HEALTH: Final = _object(
     wal_bytes=nullable(COUNT),
     database_bytes={**nullable(COUNT), "description": "On the disk, with all that it keeps beside its file."},
     free_bytes={**nullable(COUNT), "description": "Of the disk that the database is on."},
-    alerts=_object(
+    alerts=whole(
         last_tick={**nullable(TIME), "description": "When alerts were last looked after."},
         unsent={**nullable(COUNT), "description": "Alerts that are owed and not sent yet."},
         channels={
@@ -192,7 +192,7 @@ SCHEMAS: Final = {
             "sourceRoot": {"type": ["string", "null"]},
         },
     },
-    "StoredSourceMap": _object(
+    "StoredSourceMap": whole(
         ok={"const": True},
         release={"type": "string"},
         name={"type": "string"},
@@ -204,17 +204,15 @@ SCHEMAS: Final = {
             "description": "Releases that lost maps to make room: first those of which no event is stored.",
         },
     ),
-    "SourceMaps": _object(
+    "SourceMaps": whole(
         ok={"const": True},
         releases={
             "type": "array",
-            "items": _object(release={"type": "string"}, maps=COUNT, stored_bytes=COUNT, uploaded_at=TIME),
+            "items": whole(release={"type": "string"}, maps=COUNT, stored_bytes=COUNT, uploaded_at=TIME),
         },
         maps={
             "type": "array",
-            "items": _object(
-                name={"type": "string"}, digest=_DIGEST, bytes=COUNT, stored_bytes=COUNT, uploaded_at=TIME
-            ),
+            "items": whole(name={"type": "string"}, digest=_DIGEST, bytes=COUNT, stored_bytes=COUNT, uploaded_at=TIME),
         },
     ),
     "Event": _EVENT,
@@ -223,7 +221,7 @@ SCHEMAS: Final = {
     "EventInFull": {
         "allOf": [
             ref("StoredEvent"),
-            _object(context={"type": "object"}, issue={"anyOf": [ref("Issue"), {"type": "null"}]}),
+            whole(context={"type": "object"}, issue={"anyOf": [ref("Issue"), {"type": "null"}]}),
         ]
     },
     "Error": {
@@ -231,13 +229,13 @@ SCHEMAS: Final = {
         "required": ["error"],
         "properties": {"ok": {"const": False}, "error": {"type": "string"}},
     },
-    "Logged": _object(ok={"const": True}, id=_ID, event_id={"type": "string", "format": "uuid"}),
-    "Explanation": _object(
+    "Logged": whole(ok={"const": True}, id=ID, event_id={"type": "string", "format": "uuid"}),
+    "Explanation": whole(
         ok={"const": True},
         answer={"type": "string", "description": "Why the owner was told of it, or not."},
         ledger={
             "type": "array",
-            "items": _object(
+            "items": whole(
                 at=TIME,
                 channel=nullable({"type": "string"}),
                 what={"type": "string"},
@@ -245,18 +243,18 @@ SCHEMAS: Final = {
             ),
         },
     ),
-    "LoggedMany": _object(
+    "LoggedMany": whole(
         ok={"const": True},
         accepted=COUNT,
-        rejected={"type": "array", "items": _object(index=COUNT, error={"type": "string"})},
+        rejected={"type": "array", "items": whole(index=COUNT, error={"type": "string"})},
     ),
-    "Page": _object(
+    "Page": whole(
         ok={"const": True},
         errors={"type": "array", "maxItems": limits.PAGE_MAX, "items": ref("StoredEvent")},
         count={"type": "integer", "minimum": 0, "maximum": limits.PAGE_MAX},
-        next={**nullable(_ID), "description": "Pass it as `before` for the next page."},
+        next={**nullable(ID), "description": "Pass it as `before` for the next page."},
     ),
-    "News": _object(
+    "News": whole(
         ok={"const": True},
         errors={"type": "array", "maxItems": limits.PAGE_MAX, "items": ref("StoredEvent")},
         count={"type": "integer", "minimum": 0, "maximum": limits.PAGE_MAX},

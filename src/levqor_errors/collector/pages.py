@@ -9,10 +9,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from ..errors import LevqorError
+from .answers import error_status
 from .assets import VERSIONED
 
 #: The owner's pages in the bar at the top: name and path. What is not here is not linked.
-NAV: Final = (("Errors", "/owner/errors"),)
+NAV: Final = (("Errors", "/owner/errors"), ("Issues", "/owner/issues"))
 
 # autoescape=True and not select_autoescape(), which goes by file name and leaves out `.html.j2`.
 _templates = Environment(
@@ -49,3 +51,12 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     here = request.scope["path"].removeprefix(root)
     html = _templates.get_template(template).render(root=root, static=root + VERSIONED, nav=NAV, here=here, **values)
     return HTMLResponse(html, status, _HEADERS)
+
+
+def problem(request: Request, error: LevqorError, *, back: str | None = "/owner/errors") -> HTMLResponse:
+    """Say what did not work, with a way back; none for those who are not signed in."""
+    status, retry_after = error_status(error)
+    response = page(request, "problem.html", status, why=str(error), back=back)
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    return response

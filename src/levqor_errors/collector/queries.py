@@ -105,18 +105,18 @@ def read_filters(params: QueryParams) -> Filters:
     Raises:
         RequestRefusedError: 400, naming the parameter and what is allowed.
     """
-    source = _text(params, "source", 20)
+    source = read_text(params, "source", 20)
     if source is not None and source not in {member.value for member in Source}:
         raise RequestRefusedError(400, "source must be backend or frontend")
     # Somebody who quotes an error quotes its id.
-    q = _text(params, "q", limits.SEARCH_CHARS)
+    q = read_text(params, "q", limits.SEARCH_CHARS)
     event_id = canonical_uuid(q) if q else None
     return Filters(
-        severity=_severities(params),
+        severity=read_severities(params),
         source=source,
-        service=_text(params, "service", limits.SERVICE_CHARS),
-        environment=_text(params, "environment", limits.ENVIRONMENT_CHARS),
-        release=_text(params, "release", limits.RELEASE_CHARS),
+        service=read_text(params, "service", limits.SERVICE_CHARS),
+        environment=read_text(params, "environment", limits.ENVIRONMENT_CHARS),
+        release=read_text(params, "release", limits.RELEASE_CHARS),
         issue_id=read_number(params, "issue"),
         event_id=event_id,
         q=None if event_id else q,
@@ -139,19 +139,19 @@ def read_number(params: QueryParams, name: str) -> int | None:
     return int(value)
 
 
-def read_id(request: Request) -> int:
+def read_id(request: Request, of: str = "event") -> int:
     """The id in the path.
 
     Raises:
-        RequestRefusedError: 404; what is not a number names no event.
+        RequestRefusedError: 404; what is not a number names nothing.
     """
     value = str(request.path_params["id"])
     if not (value.isascii() and value.isdigit() and len(value) <= _ID_DIGITS):
-        raise RequestRefusedError(404, "there is no event with this id")
+        raise RequestRefusedError(404, f"there is no {of} with this id")
     return int(value)
 
 
-def _severities(params: QueryParams) -> tuple[str, ...]:
+def read_severities(params: QueryParams) -> tuple[str, ...]:
     severities = []
     for value in params.getlist("severity"):
         for name in filter(None, value.split(",")):
@@ -162,7 +162,7 @@ def _severities(params: QueryParams) -> tuple[str, ...]:
     return tuple(dict.fromkeys(severities))
 
 
-def _text(params: QueryParams, name: str, most: int) -> str | None:
+def read_text(params: QueryParams, name: str, most: int) -> str | None:
     value = params.get(name, "").strip()
     if len(value) > most:
         raise RequestRefusedError(400, f"{name} must have at most {most} characters")
