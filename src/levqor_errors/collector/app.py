@@ -32,6 +32,7 @@ from .connections import Connections
 from .cors import Cors
 from .dashboard import Dashboard
 from .facts import FactsReader
+from .handbook import Handbook
 from .health import Health
 from .ingest import Ingest
 from .issue_pages import IssuePages
@@ -68,6 +69,7 @@ class Collector:
         self.auth = Auth(secret, storage)
         self.facts = FactsReader(self._tell)
         self.health = Health(self.facts, self.writer, self.alerting)
+        self.handbook = Handbook(storage, settings, alerts, self.alerting)
         self.janitor = Janitor(
             storage,
             self.refusals,
@@ -224,6 +226,7 @@ def _owner(collector: Collector) -> list[BaseRoute]:
         Route("/", dashboard.home),
         Route("/owner/errors", dashboard.errors),
         Route("/owner/errors/{id}", dashboard.error),
+        Route("/owner/handbook", collector.handbook.get),
         Route("/owner/issues", issues.all, methods=["GET", "POST"]),
         Route("/owner/issues/{id}", issues.issue),
         Route("/owner/issues/{id}/shares", shares.change, methods=["POST"]),
