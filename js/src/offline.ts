@@ -15,6 +15,9 @@ const CLAIM = 60_000;
 /** Events of all pages of an origin together; the oldest go first. */
 const EVENTS = 50;
 
+/** What this page has taken upon itself, by name. */
+const mine = new Set<string>();
+
 /** Keeps events until the collector has them, also beyond the page's end, and sends what earlier pages left. */
 export function keepOffline(): void {
   if (!storage()) return;
@@ -24,7 +27,10 @@ export function keepOffline(): void {
     write(nameOf(event), json);
   };
   hooks.forget = (events) => {
-    for (const { event } of events) storage()?.removeItem(nameOf(event));
+    for (const { event } of events) {
+      mine.delete(nameOf(event));
+      storage()?.removeItem(nameOf(event));
+    }
   };
   adopt();
   on("online", adopt);
@@ -34,12 +40,14 @@ export function keepOffline(): void {
 function adopt(): void {
   for (const name of names()) {
     const [claimed = "", json = ""] = storage()?.getItem(name)?.split(/ (.*)/s) ?? [];
-    if (+claimed > Date.now() || queue.some(({ event }) => nameOf(event) == name)) continue;
+    if (+claimed > Date.now() || mine.has(name)) continue;
     try {
       const event: ErrorEvent = JSON.parse(json);
+      if (nameOf(event) != name) throw name;
       write(name, json);
       queue.push({ event, json, due: 0, key: "" });
     } catch {
+      // Somebody else wrote it.
       storage()?.removeItem(name);
     }
   }
@@ -47,6 +55,7 @@ function adopt(): void {
 }
 
 function write(name: string, json: string): void {
+  mine.add(name);
   try {
     storage()?.setItem(name, `${Date.now() + CLAIM} ${json}`);
   } catch {
