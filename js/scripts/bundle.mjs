@@ -11,33 +11,18 @@ export const SERVED = fileURLToPath(
   new URL("../../src/levqor_errors/collector/browser/errorClient.js", import.meta.url),
 );
 
+const OPTIONS = { bundle: true, minify: true, format: "esm", target: "es2022", write: false, logLevel: "error" };
+
 /** A minified bundle of a piece of source, as text. */
-export async function bundle(contents, options = {}) {
-  const result = await build({
-    stdin: { contents, resolveDir: HERE },
-    bundle: true,
-    minify: true,
-    format: "esm",
-    target: "es2022",
-    write: false,
-    logLevel: "error",
-    ...options,
-  });
+export async function bundle(contents, options = {}, resolveDir = HERE) {
+  const result = await build({ ...OPTIONS, stdin: { contents, resolveDir }, ...options });
   return result.outputFiles[0].text;
 }
 
 /** What the served file has to be. */
 export async function served() {
   // Not by `import`: by itself the package has no side effects.
-  const result = await build({
-    entryPoints: [`${HERE}/src/script.ts`],
-    bundle: true,
-    minify: true,
-    format: "iife",
-    target: "es2022",
-    write: false,
-    logLevel: "error",
-  });
+  const result = await build({ ...OPTIONS, entryPoints: [`${HERE}/src/script.ts`], format: "iife" });
   return result.outputFiles[0].text;
 }
 
