@@ -55,7 +55,9 @@ export function recordBreadcrumbs(kinds: BreadcrumbKinds = { navigation: true, f
     after(globalThis, "fetch", ([input, init], answer: Promise<Response>) => {
       const began = performance.now();
       const method = init?.method ?? input.method ?? "GET";
-      const url = String(input.url ?? input).replace(/[?#].*|(?<=\/\/)[^/@]*@/g, "");
+      const url = String(input.url ?? input)
+        .replace(/[?#].*/, "")
+        .replace(/\/\/[^/@]*@/, "//");
       const note = (status: number) => {
         const data = { status, milliseconds: Math.round(performance.now() - began) };
         addBreadcrumb(`${method} ${url}`, "fetch", status > 399 || !status ? "error" : "info", data);
