@@ -28,6 +28,7 @@ from .alerting import Alerting
 from .answers import JsonResponse, error_response
 from .assets import Assets
 from .auth import Auth, OwnerOnly
+from .browser_client import BrowserClient
 from .connections import Connections
 from .cors import Cors
 from .dashboard import Dashboard
@@ -202,6 +203,7 @@ def _public(collector: Collector) -> list[BaseRoute]:
         Route("/login", login.form, methods=["GET"]),
         Route("/login", login.submit, methods=["POST"]),
         Route("/shared/{token}", shares.shared),
+        Route("/errorClient.js", BrowserClient().get),
         Mount("/static", Assets()),
     ]
 
