@@ -100,7 +100,9 @@ def test_an_exit_is_no_error(program: Program, end: str, code: int) -> None:
 
 def test_ctrl_c_is_no_error(tmp_path: Path, program: Program) -> None:
     file = tmp_path / "program.py"
-    file.write_text(HOOKS + "print('ready', flush=True)\ntime.sleep(60)\n")
+    # A shell's job in the background ignores it, and so would what that starts.
+    heard = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    file.write_text(heard + HOOKS + "print('ready', flush=True)\ntime.sleep(60)\n")
     environ = clean_environ(LEVQOR_ERRORS_URL=program.url, LEVQOR_ERRORS_SPOOL_DIR=str(tmp_path / "spool"))
     with subprocess.Popen(
         [sys.executable, str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ
