@@ -29,6 +29,8 @@ RESULT: Final = "canary"
 _SENT: Final = "canary sent"
 #: It comes through in a moment, unless something is wrong.
 PATIENCE_SECONDS: Final = 600.0
+#: What came of an older one says nothing about today.
+_LATELY_SECONDS: Final = 48 * 3600.0
 #: Before what a channel said that did not take the sign-in.
 FAILED: Final = "FAILED: "
 
@@ -96,6 +98,21 @@ class Canary:
         with self._storage.alerts() as store:
             channels = self._routes.of(Kind.CHANNEL, alert.severity, None, None)
             store.outbox.add(alert, self._routes.usable(channels, health.down(store.memory)), now=at)
+
+
+def last(store: AlertStore, now: datetime) -> dict[str, Any] | None:
+    """What came of the last canary, for those who look: `at`, whether it was `ok`, what `failed` of it as texts, and
+    whether it is still `waiting` for its answer. `None`: there was none in the last two days.
+    """
+    sent, result = _load(store, _SENT), _load(store, RESULT)
+    if not result or not clock.is_within(result["at"], _LATELY_SECONDS, now):
+        return None
+    return {
+        "at": result["at"],
+        "ok": result["ok"],
+        "failed": [f"{name} {said}" for name, said in sorted(result["channels"].items()) if said.startswith(FAILED)],
+        "waiting": bool(sent) and clock.is_within(sent["at"], PATIENCE_SECONDS, now),
+    }
 
 
 def under_way(store: AlertStore) -> str | None:

@@ -14,9 +14,10 @@ from typing import Any, Final
 import httpx
 from starlette.types import ASGIApp
 
-from ..alerts import clock, health
+from ..alerts import canary, clock, health
 from ..alerts.channel import Channel
 from ..alerts.channels import open_channels
+from ..alerts.daily import LAST_SUMMARY
 from ..alerts.memory import StoredMemory
 from ..alerts.runner import LAST_TICK, Runner, is_watched
 from ..config import AlertSettings
@@ -78,15 +79,20 @@ class Alerting:
             self._runner.close()
 
     def facts(self) -> dict[str, Any]:
-        """What the database knows of the alerts: `alerts_tick`, and `channels` as `health.ChannelHealth`, by name."""
+        """What the database knows of the alerts: `alerts_tick`, `channels` as `health.ChannelHealth`, by name,
+        `summary_day`, the last day of which there was a summary, and `canary` as `canary.last` has it."""
         names = {channel.name for channel in self.channels}
         with self._storage.alert_reader() as store:
             states = health.read_all(store.memory)
             if names:
                 # Of one that is not set up any more nothing is to be said. Where another process sends, it knows which.
                 states = {name: state for name, state in states.items() if name in names}
-            tick = store.memory.get(LAST_TICK)
-        return {"alerts_tick": tick, "channels": states}
+            return {
+                "alerts_tick": store.memory.get(LAST_TICK),
+                "channels": states,
+                "summary_day": store.memory.get(LAST_SUMMARY),
+                "canary": canary.last(store, clock.now()),
+            }
 
     def warnings(self, known: Mapping[str, Any], *, why: bool) -> list[str]:
         """What somebody should look at, as sentences.

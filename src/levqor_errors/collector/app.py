@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -19,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.types import Receive, Scope, Send
 
+from .. import instants
 from ..addresses import is_address
 from ..config import AlertSettings, CollectorSettings
 from ..errors import LevqorError
@@ -32,6 +34,7 @@ from .browser_client import BrowserClient
 from .connections import Connections
 from .cors import Cors
 from .dashboard import Dashboard
+from .errors_page import ErrorsPage
 from .facts import FactsReader
 from .handbook import Handbook
 from .health import Health
@@ -69,7 +72,6 @@ class Collector:
         self.writer.on_critical = self.alerting.wake
         self.auth = Auth(secret, storage)
         self.facts = FactsReader(self._tell)
-        self.health = Health(self.facts, self.writer, self.alerting)
         self.handbook = Handbook(storage, settings, alerts, self.alerting)
         self.janitor = Janitor(
             storage,
@@ -77,6 +79,7 @@ class Collector:
             retention_days=settings.retention_days,
             max_bytes=settings.max_database_bytes,
         )
+        self.health = Health(self.facts, self.writer, self.alerting, self.janitor, settings.max_database_bytes)
         #: Counted by our own server (`server.serve`); in somebody else's, none are.
         self.connections = Connections()
         limiter = None
@@ -98,8 +101,11 @@ class Collector:
 
     def _tell(self) -> dict[str, Any]:
         health = self.storage.health()
-        # Of a damaged database nothing more can be asked.
-        return health if health.get("damaged") else {**health, **self.alerting.facts()}
+        if health.get("damaged"):
+            # Of it nothing more can be asked.
+            return health
+        day_ago = instants.to_text(datetime.now(timezone.utc) - timedelta(days=1))
+        return {**health, **self.alerting.facts(), "refused": self.storage.refused(day_ago)}
 
     def close(self) -> None:
         """Take no more, and close the database. What is not committed by then is not answered with a 2xx either."""
@@ -210,7 +216,8 @@ def _public(collector: Collector) -> list[BaseRoute]:
 
 def _owner(collector: Collector) -> list[BaseRoute]:
     queries = Queries(collector.storage, collector.original_frames)
-    dashboard = Dashboard(collector.storage, collector.health)
+    dashboard = Dashboard(collector.storage)
+    errors_page = ErrorsPage(collector.storage, collector.health, needs_key=collector.canary_key is not None)
     issues = IssuePages(collector.storage)
     issues_api = IssuesApi(collector.storage)
     shares = Shares(collector.storage, issues)
@@ -225,8 +232,8 @@ def _owner(collector: Collector) -> list[BaseRoute]:
         Route("/api/issues/undo", issues_api.undo, methods=["POST"]),
         Route("/api/issues/{id:int}", issues_api.one, methods=["GET", "POST"]),
         Route("/api/sourcemaps", collector.source_maps.answer, methods=["GET", "POST", "DELETE"]),
-        Route("/", dashboard.home),
-        Route("/owner/errors", dashboard.errors),
+        Route("/", errors_page.home),
+        Route("/owner/errors", errors_page.errors),
         Route("/owner/errors/{id}", dashboard.error),
         Route("/owner/handbook", collector.handbook.get),
         Route("/owner/issues", issues.all, methods=["GET", "POST"]),

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from .alerting import Alerting
 from .answers import JsonResponse
 from .facts import FactsReader
+from .janitor import Janitor
 from .writer import Writer
 
 #: A failed write counts for this long. A balancer that sends nothing to a collector which is not well would otherwise
@@ -29,12 +30,18 @@ class Health:
         facts: what the database tells of itself.
         writer: asked whether it writes, and how much waits.
         alerting: what it says of its channels.
+        janitor: asked whether it can do its work.
+        max_bytes: how large the database may become; `None`: no matter how large.
     """
 
-    def __init__(self, facts: FactsReader, writer: Writer, alerting: Alerting) -> None:
+    def __init__(
+        self, facts: FactsReader, writer: Writer, alerting: Alerting, janitor: Janitor, max_bytes: int | None
+    ) -> None:
         self._facts = facts
         self._writer = writer
         self._alerting = alerting
+        self._janitor = janitor
+        self._max_bytes = max_bytes
 
     async def get(self, request: Request) -> Response:
         """GET /healthz: 200 when an event can be taken and read, else 503 with a plain `why`."""
@@ -42,7 +49,11 @@ class Health:
         return JsonResponse(report, 200) if report["ok"] else JsonResponse(report, 503, {"Retry-After": "5"})
 
     async def report(self, *, owner: bool = False) -> dict[str, Any]:
-        """How the collector does; docs/operating.md has a row for each entry. The owner is told what channels said."""
+        """How the collector does; docs/operating.md has a row for each entry.
+
+        Args:
+            owner: with what is only for him: what channels said, and under `owner` what `strip.py` shows besides.
+        """
         facts = await self._facts.read()
         known = facts.known or {}
         channels = known.get("channels")
@@ -57,6 +68,16 @@ class Health:
                 warnings.append(f"the last write failed, and none was tried since: {outage.why}")
         elif lag > STUCK_SECONDS:
             why = "the database takes too long to write"
+        more = {}
+        if owner:
+            more["owner"] = {
+                "refused": known.get("refused"),
+                "upkeep": self._janitor.failing,
+                "max_bytes": self._max_bytes,
+                "channels": [channel.name for channel in self._alerting.channels],
+                "summary": known.get("summary_day"),
+                "canary": known.get("canary"),
+            }
         return {
             "ok": why is None,
             "why": why,
@@ -70,4 +91,5 @@ class Health:
                 "channels": None if channels is None else {name: one.state for name, one in channels.items()},
             },
             "warnings": warnings,
+            **more,
         }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from ..errors import EventUnstorableError
 from ..event import ErrorEvent
@@ -69,8 +69,27 @@ class Page(NamedTuple):
     """Some events, the newest first."""
 
     errors: list[dict[str, Any]]
-    #: Pass it as `before` for the page after this one; `None` at the end.
+    #: Pass it as `before` (`after`, if that was passed) for the page beyond this one; `None` at the end.
     next: int | None
+
+
+#: By what events are summed up over time.
+Unit: TypeAlias = Literal["minute", "hour", "day"]
+
+
+class Overview(NamedTuple):
+    """How many events match."""
+
+    #: By what `series` is. Of minutes only rows can tell: where some are gone that were counted, it is by the hour.
+    unit: Unit
+    #: The first instant of each unit in which there was something, with how many events of each severity, in order.
+    series: list[tuple[str, dict[str, int]]]
+    #: By service, those with the most events first.
+    services: list[tuple[str, dict[str, int]]]
+    #: By severity in the range before; `None`: nobody asked.
+    before: dict[str, int] | None
+    #: Services, environments and releases that a filter may be set to, the commonest first.
+    names: tuple[list[str], list[str], list[str]]
 
 
 class News(NamedTuple):
@@ -133,9 +152,16 @@ class Storage(Protocol):
         ...
 
     def recent(
-        self, filters: Filters, *, limit: int, before: int | None = None, among: Sequence[int] | None = None
+        self,
+        filters: Filters,
+        *,
+        limit: int,
+        before: int | None = None,
+        after: int | None = None,
+        among: Sequence[int] | None = None,
     ) -> Page:
-        """Events by id, the newest first: at most `limit`, with ids under `before`, only those `among` these ids.
+        """Events by id, the newest first: at most `limit`, with ids under `before`, only those `among` these ids; those
+        next above `after`, whose `next` is for the page above them.
 
         Who reads page by page meets every event that was committed before he began, once. One that another collector
         commits meanwhile may have an id that he is past already; `news` tells of it.
@@ -177,6 +203,21 @@ class Storage(Protocol):
 
         With what was refused in those hours, by reason, of all senders: a refused event was not looked into.
         """
+        ...
+
+    def overview(self, filters: Filters, *, unit: Unit, before: tuple[str, str] | None, named_since: str) -> Overview:
+        """Exact counts of the events that match, as short as a page needs them.
+
+        Args:
+            filters: which events.
+            unit: by what they are summed up over time; `minute` for ranges of a few hours.
+            before: another range, of which only the severities are counted.
+            named_since: names that were counted from this hour on are suggested.
+        """
+        ...
+
+    def refused(self, since: str) -> dict[str, dict[str, int]]:
+        """What was refused from an hour on, by reason: `requests`, and `events` as far as they were read."""
         ...
 
     def services(self) -> list[str]:

@@ -58,7 +58,15 @@ class Dialect(NamedTuple):
     title_value: Callable[[list[str]], str]
 
 
-def recent(db: Dialect, filters: Filters, *, limit: int, before: int | None, among: Sequence[int] | None) -> Page:
+def recent(
+    db: Dialect,
+    filters: Filters,
+    *,
+    limit: int,
+    before: int | None,
+    among: Sequence[int] | None,
+    after: int | None = None,
+) -> Page:
     """A page of events by id, the newest first."""
     where, values = _where(db, filters)
     tables = _tables(db, filters)
@@ -66,6 +74,9 @@ def recent(db: Dialect, filters: Filters, *, limit: int, before: int | None, amo
     if before is not None:
         where.append("e.id < ?")
         values.append(before)
+    if after is not None:
+        where.append("e.id > ?")
+        values.append(after)
     if among is not None:
         if not among:
             return Page([], None)
@@ -73,18 +84,21 @@ def recent(db: Dialect, filters: Filters, *, limit: int, before: int | None, amo
         where.append(f"{order} BETWEEN ? AND ? AND e.id IN ({', '.join('?' * len(among))})")
         values += [min(among), max(among), *among]
     condition = f"WHERE {' AND '.join(where)}" if where else ""
+    direction = "DESC" if after is None else "ASC"
     rows = db.run(
-        f"SELECT {_SELECT} FROM {tables} {condition} ORDER BY {order} DESC LIMIT ?",
+        f"SELECT {_SELECT} FROM {tables} {condition} ORDER BY {order} {direction} LIMIT ?",
         [*values, limit + 1],
     )
     errors: list[dict[str, Any]] = []
+    next_: int | None = None
     size = 0
     for row in rows:
         if len(errors) == limit or size > limits.PAGE_BYTES:
-            return Page(errors, errors[-1]["id"])
+            next_ = errors[-1]["id"]
+            break
         errors.append(dict(zip(_PAGE_COLUMNS, row, strict=True)))
         size += sum(len(value) for value in row if isinstance(value, str))
-    return Page(errors, None)
+    return Page(errors if after is None else errors[::-1], next_)
 
 
 def get(db: Dialect, id_: int) -> dict[str, Any] | None:
@@ -134,16 +148,16 @@ def stats(db: Dialect, filters: Filters) -> dict[str, Any]:
         "by_service": [{"service": service, "count": count} for service, count in loudest],
         "bucket": "day" if by_day else "hour",
         "series": _series(counts, by_day=by_day),
-        "refused": _refused(db, filters),
+        "refused": refused(db, filters.since, filters.until),
     }
 
 
-def _refused(db: Dialect, filters: Filters) -> dict[str, dict[str, int]]:
-    """What was refused in the hours that the range touches."""
+def refused(db: Dialect, since: str | None, until: str | None) -> dict[str, dict[str, int]]:
+    """What was refused in the hours that a range touches."""
     rows = db.run(
         "SELECT reason, CAST(SUM(requests) AS BIGINT), CAST(SUM(events) AS BIGINT) FROM refusals"
         " WHERE hour >= ? AND hour < ? GROUP BY 1 ORDER BY 1",
-        [instants.hour_of(filters.since) if filters.since else "", filters.until or "~"],
+        [instants.hour_of(since) if since else "", until or "~"],
     )
     return {reason: {"requests": requests, "events": events} for reason, requests, events in rows}
 
@@ -204,7 +218,7 @@ def counted(db: Dialect, filters: Filters) -> tuple[str, list[Any]]:
     Exact for any range: where the filters allow, whole hours are from the hourly table, the ends from rows.
     """
     if filters.issue_id is not None or filters.event_id is not None or filters.q is not None:
-        return _counted_rows(db, filters)
+        return counted_rows(db, filters)
     where: list[str] = []
     values: list[Any] = []
     for column in ("source", "service", "environment", "release"):
@@ -221,7 +235,7 @@ def counted(db: Dialect, filters: Filters) -> tuple[str, list[Any]]:
     first = _hour_up(filters.since) if filters.since else None
     last = instants.hour_of(filters.until) if filters.until else None
     if first is not None and last is not None and first > last:
-        return _counted_rows(db, filters)
+        return counted_rows(db, filters)
     parts: list[str] = []
     bound: list[Any] = []
     hours = "".join((" AND hour >= ?" if first else "", " AND hour < ?" if last else ""))
@@ -230,23 +244,26 @@ def counted(db: Dialect, filters: Filters) -> tuple[str, list[Any]]:
     for since, until in ((filters.since, first), (last, filters.until)):
         if since is not None and until is not None and since < until:
             parts.append(
-                f"SELECT {_HOUR}, service, source, severity, 1 FROM error_events "
+                f"SELECT {HOUR}, service, source, severity, 1 FROM error_events "
                 f"WHERE {matches} AND received_at >= ? AND received_at < ?"
             )
             bound += [*values, since, until]
     return f"WITH counted (hour, service, source, severity, n) AS ({' UNION ALL '.join(parts)})", bound
 
 
-_HOUR: Final = "substr(received_at, 1, 13) || ':00:00.000Z'"
+#: The hour that an event was received in, and the minute, in SQL.
+HOUR: Final = "substr(received_at, 1, 13) || ':00:00.000Z'"
+MINUTE: Final = "substr(received_at, 1, 16) || ':00.000Z'"
 
 
-def _counted_rows(db: Dialect, filters: Filters) -> tuple[str, list[Any]]:
+def counted_rows(db: Dialect, filters: Filters, time: str = HOUR) -> tuple[str, list[Any]]:
+    """The same, of rows alone; `hour` may be another `time` of an event."""
     where, values = _where(db, filters)
     tables = _tables(db, filters)
     condition = f"WHERE {' AND '.join(where)}" if where else ""
     return (
         f"WITH counted (hour, service, source, severity, n) AS "
-        f"(SELECT {_HOUR}, service, source, severity, 1 FROM {tables} {condition})",
+        f"(SELECT {time}, service, source, severity, 1 FROM {tables} {condition})",
         values,
     )
 

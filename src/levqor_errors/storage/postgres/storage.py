@@ -20,10 +20,11 @@ from .. import read
 from ..alerts import AlertDialect
 from ..alerts.digest import digest
 from ..alerts.store import AlertStore
-from ..base import Filters, NewEvent, News, Page, Size, StoredEvent, Thinned
+from ..base import Filters, NewEvent, News, Overview, Page, Size, StoredEvent, Thinned, Unit
 from ..issues import listing, one
 from ..issues import upkeep as issue_upkeep
 from ..issues.model import Action, IssuePage, IssueQuery, Triaged
+from ..overview import overview
 from ..rows import CountedNames, Row, Written, to_row
 from ..source_maps import SourceMapStore
 from ..thinning import Thinner
@@ -115,10 +116,16 @@ class PostgresStorage:
             )
 
     def recent(
-        self, filters: Filters, *, limit: int, before: int | None = None, among: Sequence[int] | None = None
+        self,
+        filters: Filters,
+        *,
+        limit: int,
+        before: int | None = None,
+        after: int | None = None,
+        among: Sequence[int] | None = None,
     ) -> Page:
         with self._searches.lent() as connection:
-            return read.recent(dialect(connection), filters, limit=limit, before=before, among=among)
+            return read.recent(dialect(connection), filters, limit=limit, before=before, after=after, among=among)
 
     def news(self, after: str | None, *, most: int) -> News:
         with self._facts.lent() as connection:
@@ -138,6 +145,14 @@ class PostgresStorage:
     def stats(self, filters: Filters) -> dict[str, Any]:
         with self._searches.lent() as connection:
             return read.stats(dialect(connection), filters)
+
+    def overview(self, filters: Filters, *, unit: Unit, before: tuple[str, str] | None, named_since: str) -> Overview:
+        with self._searches.lent() as connection:
+            return overview(dialect(connection), filters, unit=unit, before=before, named_since=named_since)
+
+    def refused(self, since: str) -> dict[str, dict[str, int]]:
+        with self._facts.lent() as connection:
+            return read.refused(dialect(connection), since, None)
 
     def services(self) -> list[str]:
         with self._searches.lent() as connection:

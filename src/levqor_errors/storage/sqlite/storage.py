@@ -22,10 +22,11 @@ from .. import read, rows
 from ..alerts import AlertDialect
 from ..alerts.digest import digest
 from ..alerts.store import AlertStore
-from ..base import Filters, NewEvent, News, Page, Size, StoredEvent, Thinned
+from ..base import Filters, NewEvent, News, Overview, Page, Size, StoredEvent, Thinned, Unit
 from ..issues import listing, one
 from ..issues import upkeep as issue_upkeep
 from ..issues.model import Action, IssuePage, IssueQuery, Triaged
+from ..overview import overview
 from ..source_maps import SourceMapStore
 from ..thinning import Thinner
 from ..watchers import Watch, Watchers
@@ -113,10 +114,16 @@ class SqliteStorage:
         ]
 
     def recent(
-        self, filters: Filters, *, limit: int, before: int | None = None, among: Sequence[int] | None = None
+        self,
+        filters: Filters,
+        *,
+        limit: int,
+        before: int | None = None,
+        after: int | None = None,
+        among: Sequence[int] | None = None,
     ) -> Page:
         with self._reader() as db:
-            return read.recent(dialect(db), filters, limit=limit, before=before, among=among)
+            return read.recent(dialect(db), filters, limit=limit, before=before, after=after, among=among)
 
     def news(self, after: str | None, *, most: int) -> News:
         with self._reader() as db:
@@ -139,6 +146,14 @@ class SqliteStorage:
     def stats(self, filters: Filters) -> dict[str, Any]:
         with self._reader() as db:
             return read.stats(dialect(db), filters)
+
+    def overview(self, filters: Filters, *, unit: Unit, before: tuple[str, str] | None, named_since: str) -> Overview:
+        with self._reader() as db:
+            return overview(dialect(db), filters, unit=unit, before=before, named_since=named_since)
+
+    def refused(self, since: str) -> dict[str, dict[str, int]]:
+        with self._facts() as db:
+            return read.refused(dialect(db), since, None)
 
     def services(self) -> list[str]:
         with self._reader() as db:

@@ -1,0 +1,100 @@
+"""What the page of errors says above its list: how many events of which severity, when, of which services, and how many
+in the range before. Exact, as `read.stats` is, and summed up by the database: what comes out of it is as long as the
+page, not as the history.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from ..severity import Severity
+from .base import Filters, Overview, Unit
+from .read import MINUTE, Dialect, counted, counted_rows
+
+#: How many services are told apart, the loudest first, and how many names are suggested.
+_SERVICES: Final = 100
+_NAMES: Final = 200
+
+
+def overview(
+    db: Dialect, filters: Filters, *, unit: Unit, before: tuple[str, str] | None, named_since: str
+) -> Overview:
+    """Sum up what matches; see `Storage.overview`."""
+    by_time, by_service = _sums(db, filters, by_day=unit == "day")
+    if unit == "minute":
+        minutes = _minutes(db, filters)
+        # More of them: some came in this moment. Fewer: retention took rows away, and no count changes for that.
+        if _total(minutes) >= _total(by_time):
+            by_time = minutes
+        else:
+            unit = "hour"
+    earlier = None
+    if before is not None:
+        earlier = _severities(db, replace(filters, since=before[0], until=before[1]))
+    loudest = sorted(by_service.items(), key=lambda item: (-sum(item[1].values()), item[0]))[:_SERVICES]
+    return Overview(unit, sorted(by_time.items()), loudest, earlier, _names(db, named_since))
+
+
+def _sums(
+    db: Dialect, filters: Filters, *, by_day: bool
+) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, int]]]:
+    """By time, and by service. In one statement, so that both are of one state of the database."""
+    counts_of, values = counted(db, filters)
+    time = "substr(hour, 1, 10) || 'T00:00:00.000Z'" if by_day else "hour"
+    rows = db.run(
+        f"{counts_of} SELECT 0, {time}, severity, CAST(SUM(n) AS BIGINT) FROM counted GROUP BY 2, 3"
+        " UNION ALL SELECT 1, service, severity, CAST(SUM(n) AS BIGINT) FROM counted GROUP BY 2, 3",
+        values,
+    )
+    by_time: dict[str, dict[str, int]] = {}
+    by_service: dict[str, dict[str, int]] = {}
+    for which, key, severity, number in rows:
+        (by_service if which else by_time).setdefault(key, _none())[severity] += number
+    return by_time, by_service
+
+
+def _minutes(db: Dialect, filters: Filters) -> dict[str, dict[str, int]]:
+    counts_of, values = counted_rows(db, filters, MINUTE)
+    found: dict[str, dict[str, int]] = {}
+    rows = db.run(f"{counts_of} SELECT hour, severity, CAST(SUM(n) AS BIGINT) FROM counted GROUP BY 1, 2", values)
+    for minute, severity, number in rows:
+        found.setdefault(minute, _none())[severity] += number
+    return found
+
+
+def _severities(db: Dialect, filters: Filters) -> dict[str, int]:
+    counts_of, values = counted(db, filters)
+    rows = db.run(f"{counts_of} SELECT severity, CAST(SUM(n) AS BIGINT) FROM counted GROUP BY 1", values)
+    return {**_none(), **dict(rows)}
+
+
+def _names(db: Dialect, since: str) -> tuple[list[str], list[str], list[str]]:
+    """The commonest names that were counted since an hour."""
+    rows: Sequence[Any] = list(
+        db.run(
+            f"SELECT service, environment, release, CAST(SUM(count) AS BIGINT) FROM {db.counts} WHERE hour >= ?"
+            " GROUP BY 1, 2, 3",
+            [since],
+        )
+    )
+    columns = []
+    for place in range(3):
+        counts: Counter[str] = Counter()
+        for row in rows:
+            # No name, or a mark of those that are not told apart.
+            if row[place].strip():
+                counts[row[place]] += row[3]
+        columns.append([name for name, _ in counts.most_common(_NAMES)])
+    services, environments, releases = columns
+    return services, environments, releases
+
+
+def _none() -> dict[str, int]:
+    return dict.fromkeys((severity.value for severity in Severity), 0)
+
+
+def _total(series: dict[str, dict[str, int]]) -> int:
+    return sum(sum(counts.values()) for counts in series.values())
