@@ -92,6 +92,13 @@ class Overview(NamedTuple):
     names: tuple[list[str], list[str], list[str]]
 
 
+class Neighbours(NamedTuple):
+    """Ids of the events beside one in a list; `None` where it ends."""
+
+    newer: int | None
+    older: int | None
+
+
 class News(NamedTuple):
     """What was committed after a cursor."""
 
@@ -159,9 +166,10 @@ class Storage(Protocol):
         before: int | None = None,
         after: int | None = None,
         among: Sequence[int] | None = None,
+        whole: bool = False,
     ) -> Page:
         """Events by id, the newest first: at most `limit`, with ids under `before`, only those `among` these ids; those
-        next above `after`, whose `next` is for the page above them.
+        next above `after`, whose `next` is for the page above them. `whole`: with their context, as `get` has it.
 
         Who reads page by page meets every event that was committed before he began, once. One that another collector
         commits meanwhile may have an id that he is past already; `news` tells of it.
@@ -196,6 +204,10 @@ class Storage(Protocol):
 
     def get(self, event_id: int) -> dict[str, Any] | None:
         """One event with its context and its issue, by its row id."""
+        ...
+
+    def neighbours(self, filters: Filters, event_id: int) -> Neighbours:
+        """The events before and after one, of those that match."""
         ...
 
     def stats(self, filters: Filters) -> dict[str, Any]:

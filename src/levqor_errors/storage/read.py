@@ -66,10 +66,16 @@ def recent(
     before: int | None,
     among: Sequence[int] | None,
     after: int | None = None,
+    whole: bool = False,
 ) -> Page:
-    """A page of events by id, the newest first."""
-    where, values = _where(db, filters)
-    tables = _tables(db, filters)
+    """A page of events by id, the newest first; `whole` with their context as an object.
+
+    Raises:
+        orjson.JSONDecodeError: a context is none; see `get`.
+    """
+    columns = (*_PAGE_COLUMNS, "context") if whole else _PAGE_COLUMNS
+    where, values = matching(db, filters)
+    tables = tables_of(db, filters)
     order = db.search_order if filters.q else "e.id"
     if before is not None:
         where.append("e.id < ?")
@@ -86,7 +92,8 @@ def recent(
     condition = f"WHERE {' AND '.join(where)}" if where else ""
     direction = "DESC" if after is None else "ASC"
     rows = db.run(
-        f"SELECT {_SELECT} FROM {tables} {condition} ORDER BY {order} {direction} LIMIT ?",
+        f"SELECT {_SELECT}{', e.context' if whole else ''} FROM {tables} {condition} ORDER BY {order} {direction}"
+        " LIMIT ?",
         [*values, limit + 1],
     )
     errors: list[dict[str, Any]] = []
@@ -96,8 +103,11 @@ def recent(
         if len(errors) == limit or size > limits.PAGE_BYTES:
             next_ = errors[-1]["id"]
             break
-        errors.append(dict(zip(_PAGE_COLUMNS, row, strict=True)))
+        event = dict(zip(columns, row, strict=True))
         size += sum(len(value) for value in row if isinstance(value, str))
+        if whole:
+            event["context"] = _context(event["context"])
+        errors.append(event)
     return Page(errors if after is None else errors[::-1], next_)
 
 
@@ -112,7 +122,7 @@ def get(db: Dialect, id_: int) -> dict[str, Any] | None:
     if found is None:
         return None
     event = dict(zip((*_PAGE_COLUMNS, "context"), found, strict=True))
-    event["context"] = orjson.loads(event["context"]) if event["context"] else {}
+    event["context"] = _context(event["context"])
     issue = next(
         iter(db.run(f"SELECT {', '.join(_ISSUE_COLUMNS)} FROM {db.issues} WHERE id = ?", [event["issue_id"]])), None
     )
@@ -121,6 +131,10 @@ def get(db: Dialect, id_: int) -> dict[str, Any] | None:
         event["issue"] = dict(zip(_ISSUE_COLUMNS, issue, strict=True))
         event["issue"]["grouping"] = orjson.loads(event["issue"]["grouping"])
     return event
+
+
+def _context(stored: str | None) -> Any:
+    return orjson.loads(stored) if stored else {}
 
 
 def stats(db: Dialect, filters: Filters) -> dict[str, Any]:
@@ -175,12 +189,13 @@ def _series(counts: Sequence[tuple[Any, ...]], *, by_day: bool) -> list[dict[str
     return list(points.values())
 
 
-def _tables(db: Dialect, filters: Filters) -> str:
+def tables_of(db: Dialect, filters: Filters) -> str:
+    """Where events that match come from, as `e`."""
     return db.search_tables if filters.q else "error_events e"
 
 
-def _where(db: Dialect, filters: Filters) -> tuple[list[str], list[Any]]:
-    """Conditions on what `_tables` says."""
+def matching(db: Dialect, filters: Filters) -> tuple[list[str], list[Any]]:
+    """Conditions on what `tables_of` says, and their values."""
     where: list[str] = []
     values: list[Any] = []
     for column in ("source", "service", "environment", "release"):
@@ -258,8 +273,8 @@ MINUTE: Final = "substr(received_at, 1, 16) || ':00.000Z'"
 
 def counted_rows(db: Dialect, filters: Filters, time: str = HOUR) -> tuple[str, list[Any]]:
     """The same, of rows alone; `hour` may be another `time` of an event."""
-    where, values = _where(db, filters)
-    tables = _tables(db, filters)
+    where, values = matching(db, filters)
+    tables = tables_of(db, filters)
     condition = f"WHERE {' AND '.join(where)}" if where else ""
     return (
         f"WITH counted (hour, service, source, severity, n) AS "

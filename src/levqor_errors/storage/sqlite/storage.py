@@ -22,10 +22,11 @@ from .. import read, rows
 from ..alerts import AlertDialect
 from ..alerts.digest import digest
 from ..alerts.store import AlertStore
-from ..base import Filters, NewEvent, News, Overview, Page, Size, StoredEvent, Thinned, Unit
+from ..base import Filters, Neighbours, NewEvent, News, Overview, Page, Size, StoredEvent, Thinned, Unit
 from ..issues import listing, one
 from ..issues import upkeep as issue_upkeep
 from ..issues.model import Action, IssuePage, IssueQuery, Triaged
+from ..neighbours import neighbours
 from ..overview import overview
 from ..source_maps import SourceMapStore
 from ..thinning import Thinner
@@ -121,9 +122,15 @@ class SqliteStorage:
         before: int | None = None,
         after: int | None = None,
         among: Sequence[int] | None = None,
+        whole: bool = False,
     ) -> Page:
         with self._reader() as db:
-            return read.recent(dialect(db), filters, limit=limit, before=before, after=after, among=among)
+            try:
+                return read.recent(
+                    dialect(db), filters, limit=limit, before=before, after=after, among=among, whole=whole
+                )
+            except ValueError as error:
+                raise sqlite3.DatabaseError("malformed context") from error
 
     def news(self, after: str | None, *, most: int) -> News:
         with self._reader() as db:
@@ -142,6 +149,10 @@ class SqliteStorage:
                 return read.get(dialect(db), event_id)
             except ValueError as error:
                 raise sqlite3.DatabaseError(f"malformed context of event {event_id}") from error
+
+    def neighbours(self, filters: Filters, event_id: int) -> Neighbours:
+        with self._reader() as db:
+            return neighbours(dialect(db), filters, event_id)
 
     def stats(self, filters: Filters) -> dict[str, Any]:
         with self._reader() as db:
