@@ -92,13 +92,6 @@ class Overview(NamedTuple):
     names: tuple[list[str], list[str], list[str]]
 
 
-class Neighbours(NamedTuple):
-    """Ids of the events beside one in a list; `None` where it ends."""
-
-    newer: int | None
-    older: int | None
-
-
 class News(NamedTuple):
     """What was committed after a cursor."""
 
@@ -204,10 +197,6 @@ class Storage(Protocol):
 
     def get(self, event_id: int) -> dict[str, Any] | None:
         """One event with its context and its issue, by its row id."""
-        ...
-
-    def neighbours(self, filters: Filters, event_id: int) -> Neighbours:
-        """The events before and after one, of those that match."""
         ...
 
     def stats(self, filters: Filters) -> dict[str, Any]:

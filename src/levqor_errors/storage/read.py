@@ -73,15 +73,14 @@ def recent(
     Raises:
         orjson.JSONDecodeError: a context is none; see `get`.
     """
-    columns = (*_PAGE_COLUMNS, "context") if whole else _PAGE_COLUMNS
-    where, values = matching(db, filters)
-    tables = tables_of(db, filters)
+    where, values = _where(db, filters)
+    tables = _tables(db, filters)
     order = db.search_order if filters.q else "e.id"
     if before is not None:
-        where.append("e.id < ?")
+        where.append(f"{order} < ?")
         values.append(before)
     if after is not None:
-        where.append("e.id > ?")
+        where.append(f"{order} > ?")
         values.append(after)
     if among is not None:
         if not among:
@@ -91,9 +90,9 @@ def recent(
         values += [min(among), max(among), *among]
     condition = f"WHERE {' AND '.join(where)}" if where else ""
     direction = "DESC" if after is None else "ASC"
+    columns, context = ((*_PAGE_COLUMNS, "context"), ", e.context") if whole else (_PAGE_COLUMNS, "")
     rows = db.run(
-        f"SELECT {_SELECT}{', e.context' if whole else ''} FROM {tables} {condition} ORDER BY {order} {direction}"
-        " LIMIT ?",
+        f"SELECT {_SELECT}{context} FROM {tables} {condition} ORDER BY {order} {direction} LIMIT ?",
         [*values, limit + 1],
     )
     errors: list[dict[str, Any]] = []
@@ -104,10 +103,10 @@ def recent(
             next_ = errors[-1]["id"]
             break
         event = dict(zip(columns, row, strict=True))
-        size += sum(len(value) for value in row if isinstance(value, str))
         if whole:
             event["context"] = _context(event["context"])
         errors.append(event)
+        size += sum(len(value) for value in row if isinstance(value, str))
     return Page(errors if after is None else errors[::-1], next_)
 
 
@@ -189,13 +188,12 @@ def _series(counts: Sequence[tuple[Any, ...]], *, by_day: bool) -> list[dict[str
     return list(points.values())
 
 
-def tables_of(db: Dialect, filters: Filters) -> str:
-    """Where events that match come from, as `e`."""
+def _tables(db: Dialect, filters: Filters) -> str:
     return db.search_tables if filters.q else "error_events e"
 
 
-def matching(db: Dialect, filters: Filters) -> tuple[list[str], list[Any]]:
-    """Conditions on what `tables_of` says, and their values."""
+def _where(db: Dialect, filters: Filters) -> tuple[list[str], list[Any]]:
+    """Conditions on what `_tables` says."""
     where: list[str] = []
     values: list[Any] = []
     for column in ("source", "service", "environment", "release"):
@@ -273,8 +271,8 @@ MINUTE: Final = "substr(received_at, 1, 16) || ':00.000Z'"
 
 def counted_rows(db: Dialect, filters: Filters, time: str = HOUR) -> tuple[str, list[Any]]:
     """The same, of rows alone; `hour` may be another `time` of an event."""
-    where, values = matching(db, filters)
-    tables = tables_of(db, filters)
+    where, values = _where(db, filters)
+    tables = _tables(db, filters)
     condition = f"WHERE {' AND '.join(where)}" if where else ""
     return (
         f"WITH counted (hour, service, source, severity, n) AS "

@@ -20,11 +20,10 @@ from .. import read
 from ..alerts import AlertDialect
 from ..alerts.digest import digest
 from ..alerts.store import AlertStore
-from ..base import Filters, Neighbours, NewEvent, News, Overview, Page, Size, StoredEvent, Thinned, Unit
+from ..base import Filters, NewEvent, News, Overview, Page, Size, StoredEvent, Thinned, Unit
 from ..issues import listing, one
 from ..issues import upkeep as issue_upkeep
 from ..issues.model import Action, IssuePage, IssueQuery, Triaged
-from ..neighbours import neighbours
 from ..overview import overview
 from ..rows import CountedNames, Row, Written, to_row
 from ..source_maps import SourceMapStore
@@ -145,10 +144,6 @@ class PostgresStorage:
     def get(self, event_id: int) -> dict[str, Any] | None:
         with self._searches.lent() as connection:
             return read.get(dialect(connection), event_id)
-
-    def neighbours(self, filters: Filters, event_id: int) -> Neighbours:
-        with self._searches.lent() as connection:
-            return neighbours(dialect(connection), filters, event_id)
 
     def stats(self, filters: Filters) -> dict[str, Any]:
         with self._searches.lent() as connection:

@@ -22,11 +22,10 @@ from .. import read, rows
 from ..alerts import AlertDialect
 from ..alerts.digest import digest
 from ..alerts.store import AlertStore
-from ..base import Filters, Neighbours, NewEvent, News, Overview, Page, Size, StoredEvent, Thinned, Unit
+from ..base import Filters, NewEvent, News, Overview, Page, Size, StoredEvent, Thinned, Unit
 from ..issues import listing, one
 from ..issues import upkeep as issue_upkeep
 from ..issues.model import Action, IssuePage, IssueQuery, Triaged
-from ..neighbours import neighbours
 from ..overview import overview
 from ..source_maps import SourceMapStore
 from ..thinning import Thinner
@@ -149,10 +148,6 @@ class SqliteStorage:
                 return read.get(dialect(db), event_id)
             except ValueError as error:
                 raise sqlite3.DatabaseError(f"malformed context of event {event_id}") from error
-
-    def neighbours(self, filters: Filters, event_id: int) -> Neighbours:
-        with self._reader() as db:
-            return neighbours(dialect(db), filters, event_id)
 
     def stats(self, filters: Filters) -> dict[str, Any]:
         with self._reader() as db:
