@@ -67,7 +67,7 @@ class ErrorsPage:
         if values is None:
             curl = f"{request.base_url}api/errors/log"
             return page(request, "welcome.html", strip=health, ingest=curl, needs_key=self._needs_key)
-        kept = {name: carried[name] for name in _RANGE if name in carried}
+        kept: dict[str, str] = {name: carried[name] for name in _RANGE if name in carried}
         return page(
             request, "errors.html", **values, strip=health, given=given, carried=carried, span=span,
             chosen=filters.severity, severities=SEVERITIES, sources=list(Source), clear=address(kept),
