@@ -17,6 +17,7 @@ from .. import instants, limits
 from ..event import Source
 from ..severity import Severity
 from .base import Filters, Page
+from .bounds import id_bounds
 
 #: What a page shows of each event: all but the context, which can be large.
 _PAGE_COLUMNS: Final = (
@@ -42,6 +43,8 @@ class Dialect(NamedTuple):
     #: Tables, or views of them, with the columns of `event_counts`, `issues` and `issue_counts`.
     counts: str
     issues: str
+    #: The same of `event_hours`.
+    hours: str
     issue_counts: str
     #: Which event has an id of its sender's, with one parameter.
     event_condition: str
@@ -76,6 +79,12 @@ def recent(
     where, values = _where(db, filters)
     tables = _tables(db, filters)
     order = db.search_order if filters.q else "e.id"
+    if among is None and filters != Filters() and filters.event_id is None:
+        bounds = id_bounds(db, filters)
+        if bounds is None:
+            return Page([], None)
+        where.append(f"{order} BETWEEN ? AND ?")
+        values += bounds
     if before is not None:
         where.append(f"{order} < ?")
         values.append(before)
@@ -258,9 +267,13 @@ def counted(db: Dialect, filters: Filters) -> tuple[str, list[Any]]:
         if since is not None and until is not None and since < until:
             parts.append(
                 f"SELECT {HOUR}, service, source, severity, 1 FROM error_events "
+                # Within its hour's ids, so that an index of a filter is not read through.
                 f"WHERE {matches} AND received_at >= ? AND received_at < ?"
+                f" AND id >= (SELECT MIN(first_id) FROM {db.hours} WHERE hour = ?)"
+                f" AND id <= (SELECT MAX(last_id) FROM {db.hours} WHERE hour = ?)"
             )
-            bound += [*values, since, until]
+            hour = instants.hour_of(since)
+            bound += [*values, since, until, hour, hour]
     return f"WITH counted (hour, service, source, severity, n) AS ({' UNION ALL '.join(parts)})", bound
 
 
