@@ -18,6 +18,8 @@ from .clean import clean_text
 from .event import ErrorEvent
 
 TITLE_CHARS: Final = 200
+#: Kinds of groups, their first part, that are not found from what an event says of itself.
+GIVEN_KINDS: Final = frozenset({"custom", "overflow"})
 #: How much of a message is looked at: what tells two messages apart stands at their start.
 _MESSAGE_CHARS: Final = 1_000
 #: The innermost in-app functions of each exception; deeper callers differ by the way one came, not by the fault.

@@ -33,6 +33,8 @@ class NewEvent(NamedTuple):
     group: Group
     #: Whether it may open an issue of its own. If not, and its group is new, it goes to its service's overflow issue.
     may_open: bool = True
+    #: By which rules it was grouped: `Grouper.version`.
+    rules: int = 0
 
 
 class StoredEvent(NamedTuple):
