@@ -18,6 +18,7 @@ moved by `storage/regroup/`. What of an issue's group comes from which part and 
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -91,6 +92,11 @@ class Treatment(NamedTuple):
         return (*self.head, json.dumps(values, ensure_ascii=False), *self.tail)
 
 
+def is_by_rule(parts: Words) -> bool:
+    """Whether rules had to do with a group."""
+    return parts[0].endswith(_BY_RULE)
+
+
 class Part(NamedTuple):
     """A part of an event's group before any rule."""
 
@@ -148,6 +154,16 @@ class Grouper:
         if treatment is None:
             return base
         return None if treatment.kept else treatment.parts()
+
+    def joined(self, service: str) -> list[tuple[Words, int]]:
+        """The groups of a service that were several, and are one for all their events; each with the last rule that
+        had to do with it."""
+        return [
+            (treatment.parts(), max(itertools.chain.from_iterable(treatment.rules.values())))
+            for rules in self._services.get(service, {}).values()
+            for treatment in rules.treatments()
+            if not treatment.kept
+        ]
 
     def in_force(self, parts: Words) -> bool:
         """Whether an event may be of a group with these parts."""
@@ -214,6 +230,11 @@ class _RuleSet:
             if (treatment := treatments.get(pick.of(words))) is not None:
                 return treatment
         return self._exact.get(words)
+
+    def treatments(self) -> Iterable[Treatment]:
+        """All that there are."""
+        joined = (treatments.values() for known in self._joined.values() for _, treatments in known)
+        return itertools.chain(self._exact.values(), *joined)
 
 
 def _numbers(positions: Iterable[int]) -> str:

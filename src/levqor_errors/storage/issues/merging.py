@@ -50,10 +50,9 @@ _REMEMBER_USERS: Final = """
     INSERT INTO merged_users (issue_id, user_hash)
     SELECT issue_id, user_hash FROM issue_users WHERE issue_id IN ({marks})
 """
-_NUMBERS: Final = """
-    SELECT SUM(count), MIN(first_seen), MAX(last_seen), SUM(regressions) FROM issues WHERE id IN ({marks})
-"""
-_SEVERITIES: Final = "SELECT DISTINCT severity FROM issues WHERE id IN ({marks})"
+_NUMBERS: Final = "SELECT SUM(count), SUM(regressions) FROM issues WHERE id IN ({marks})"
+_NOT_EMPTY: Final = "SELECT id FROM {issues} WHERE id IN ({marks}) AND count > 0"
+_SEEN: Final = "SELECT first_seen, last_seen, severity FROM issues WHERE id IN ({marks})"
 _COUNTS: Final = """
     INSERT INTO issue_counts (issue_id, hour, source, severity, count)
     SELECT CAST(? AS BIGINT), hour, source, severity, SUM(count) FROM issue_counts
@@ -109,7 +108,6 @@ _GIVE: Final = """
 _SHIFT: Final = """
     UPDATE issues SET count = count + ?, regressions = regressions + ?, mute_count = mute_count + ? WHERE id = ?
 """
-_WIDEN: Final = "SELECT first_seen, last_seen, severity FROM issues WHERE id = ?"
 _SET_SEEN: Final = "UPDATE issues SET first_seen = ?, last_seen = ?, severity = ? WHERE id = ?"
 _GIVE_USERS: Final = """
     INSERT INTO issue_users (issue_id, user_hash)
@@ -134,16 +132,19 @@ def merge(db: AlertDialect, issues: Sequence[int], into: int, by: str = OWNER) -
     """
     ids = list(issues)
     run, among = db.run, marks(ids)
+    family = [into, *ids]
     _remember(db, ids, into, by)
+    # What an issue was that has nothing any more, others are not.
+    not_empty = [id_ for (id_,) in run(_NOT_EMPTY.format(issues=db.issues, marks=marks(family)), family)] or [into]
     if db.waiting_counts:
         run(f"UPDATE {db.waiting_counts} SET issue_id = ? WHERE issue_id IN ({among})", [into, *ids])
     for move, table in ((_COUNTS, "issue_counts"), (_USERS, "issue_users")):
         run(move.format(marks=among), [into, *ids])
         run(f"DELETE FROM {table} WHERE issue_id IN ({among})", ids)
-    family = [into, *ids]
-    ((count, first, last, regressions),) = run(_NUMBERS.format(marks=marks(family)), family)
-    worst = WORST[max(RANKS[severity] for (severity,) in run(_SEVERITIES.format(marks=marks(family)), family))]
-    run(_ADD, [int(count), first, last, int(regressions), worst, into])
+    ((count, regressions),) = run(_NUMBERS.format(marks=marks(family)), family)
+    firsts, lasts, severities = zip(*run(_SEEN.format(marks=marks(not_empty)), not_empty), strict=True)
+    worst = WORST[max(RANKS[severity] for severity in severities)]
+    run(_ADD, [int(count), min(firsts), max(lasts), int(regressions), worst, into])
     _merge_owed(db, ids, into)
     for rename in (_RENAME, _NAME):
         run(rename.format(marks=among), [into, *ids])
@@ -153,8 +154,8 @@ def _remember(db: AlertDialect, ids: list[int], into: int, by: str) -> None:
     """What each brings, and how it and the other were before."""
     among = marks(ids)
     waiting = _WAITING.format(table=db.waiting_counts) if db.waiting_counts else ""
-    brought = dict(db.run(_BROUGHT.format(issues=db.issues, marks=among), ids))
-    ((*other,),) = db.run(_WIDEN, [into])
+    brought: dict[int, int] = dict(db.run(_BROUGHT.format(issues=db.issues, marks=among), ids))
+    ((*other,),) = db.run(_SEEN.format(marks="?"), [into])
     for id_, *state in db.run(_BEFORE.format(marks=among), ids):
         before = {**dict(zip(_STATE, state, strict=True)), "other": other}
         db.run(_REMEMBER, [by, int(brought[id_]), json.dumps(before), id_])
@@ -191,8 +192,9 @@ def take_out(db: AlertDialect, name: int, into: int | None = None) -> int | None
             db.run(f"DELETE FROM {table} WHERE issue_id = ?", [name])
     else:
         _give(db, name, into, 1, count, regressions)
-        ((*other,),) = db.run(_WIDEN, [into])
-        _widen(db, into, first, last, severity)
+        ((*other,),) = db.run(_SEEN.format(marks="?"), [into])
+        if count:
+            _widen(db, into, first, last, severity)
         db.run(_GIVE_USERS, [into, name])
         db.run(_COUNT_USERS, [into, into])
         db.run(
@@ -213,7 +215,7 @@ def _give(db: AlertDialect, name: int, issue: int, sign: int, count: int, regres
 
 def _widen(db: AlertDialect, issue: int, first: str, last: str, severity: str) -> None:
     """Let an issue have been seen as early, as late and as bad as something else."""
-    ((own_first, own_last, own_severity),) = db.run(_WIDEN, [issue])
+    ((own_first, own_last, own_severity),) = db.run(_SEEN.format(marks="?"), [issue])
     worst = max(own_severity, severity, key=RANKS.__getitem__)
     db.run(_SET_SEEN, [min(own_first, first), max(own_last, last), worst, issue])
 
@@ -223,7 +225,7 @@ def _narrow(db: AlertDialect, issue: int, first: str, severity: str, before: Seq
     this is for the time that nothing is kept of."""
     if before is None:
         return
-    ((own_first, own_last, own_severity),) = db.run(_WIDEN, [issue])
+    ((own_first, own_last, own_severity),) = db.run(_SEEN.format(marks="?"), [issue])
     was_first, _, was_severity = before
     db.run(
         _SET_SEEN,

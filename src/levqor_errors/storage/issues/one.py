@@ -36,7 +36,10 @@ def issue(db: Dialect, id_: int, now: str, *, days: bool) -> dict[str, Any] | No
     *numbers, fingerprint, grouping = found[0]
     (shown,) = with_numbers(db, [tuple(numbers)], now, days=days)
     merged = list(
-        db.run("SELECT id, title, fingerprint, grouping FROM issues WHERE merged_into = ? ORDER BY id", [shown["id"]])
+        db.run(
+            "SELECT id, title, fingerprint, grouping, merged_by FROM issues WHERE merged_into = ? ORDER BY id",
+            [shown["id"]],
+        )
     )
     family = [shown["id"], *(row[0] for row in merged)]
     return {
@@ -44,8 +47,8 @@ def issue(db: Dialect, id_: int, now: str, *, days: bool) -> dict[str, Any] | No
         "fingerprint": fingerprint,
         "grouping": orjson.loads(grouping),
         "merged": [
-            {"id": one, "title": title, "fingerprint": name, "grouping": orjson.loads(of)}
-            for one, title, name, of in merged
+            {"id": one, "title": title, "fingerprint": name, "grouping": orjson.loads(of), "by": by}
+            for one, title, name, of, by in merged
         ],
         "changes": _rows(db, _CHANGES, ("id", "at", "issue_id", "action", "detail", "undone_at"), family),
         "ledger": _rows(db, _LEDGER, ("id", "at", "alert_id", "channel", "what", "detail"), family),

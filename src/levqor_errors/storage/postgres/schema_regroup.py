@@ -40,7 +40,8 @@ REGROUP: Final = (
         asked bigint NOT NULL,
         changed bigint NOT NULL,
         opened bigint NOT NULL,
-        target bigint
+        target bigint,
+        behind bigint
     )
     """,
 )

@@ -49,7 +49,8 @@ REGROUP: Final = (
         asked INTEGER NOT NULL,
         changed INTEGER NOT NULL,
         opened INTEGER NOT NULL,
-        target INTEGER
+        target INTEGER,
+        behind INTEGER
     )
     """,
 )
