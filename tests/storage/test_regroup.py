@@ -130,6 +130,18 @@ def test_a_variable_word_joins_what_is_stored_and_taking_it_back_restores_it(
         assert [one[name] for one in before] == [one[name] for one in after]
 
 
+def test_what_came_by_a_rule_alone_goes_when_it_is_taken_back(storage: Storage, database: Database) -> None:
+    said(storage, "cart is full")
+    change = treat(storage, 1, 0, VARIABLE)
+    regroup(storage)
+    said(storage, "basket is full", "bag is full")
+    assert issues(storage) == {1: ("cart is full", 3)}
+    undo(storage, change)
+    regroup(storage)
+    assert len(set(places(database).values())) == 3
+    check(storage, database, total=3)
+
+
 def test_a_constant_number_divides_what_is_stored_and_taking_it_back_restores_it(
     storage: Storage, database: Database
 ) -> None:
