@@ -72,15 +72,15 @@ def rule_for(explanation: Explanation, position: int, treat: str) -> Rule:
     """The rule that the owner asks for, still without a number.
 
     Raises:
-        RequestRefusedError: there is no such part, or it is not for him to choose.
+        RequestRefusedError: there is no such part (404), or that is not to be said of it (409).
     """
     part = next((part for part in explanation.parts if part.position == position), None)
     if part is None:
-        raise RequestRefusedError(400, "the group has no part at that position")
+        raise RequestRefusedError(404, "the group has no part at that position")
     if treat not in part.choices:
         allowed = " or ".join(part.choices)
         raise RequestRefusedError(
-            400, f"that part can be treated as {allowed}" if allowed else "that part is as it is: take back its rule"
+            409, f"that part can be treated as {allowed}" if allowed else "that part is as it is: take back its rule"
         )
     base = explanation.base
     return Rule(0, base[1], base[0], words_of_group(base), position, treat)

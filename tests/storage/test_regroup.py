@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from levqor_errors import instants
-from levqor_errors.errors import RequestRefusedError, TriageError
+from levqor_errors.errors import RequestRefusedError
 from levqor_errors.event import normalize
 from levqor_errors.grouping_rules import CONSTANT, VARIABLE, Grouper
 from levqor_errors.storage import Filters, IssueQuery, NewEvent, Storage, open_storage
@@ -300,7 +300,7 @@ def test_a_merge_is_taken_apart(storage: Storage, database: Database) -> None:
     assert issues(storage) == {2: ("of b", 5), 3: ("of c", 9)}
     check(storage, database, total=14)
     undo(storage, storage.undo([max(c["id"] for c in shown(storage, 3)["changes"])], who="A", now=AT).changes[0])
-    with pytest.raises(TriageError):
+    with pytest.raises(RequestRefusedError):
         storage.split_issue(3, "nobody's", who="Anna", now=AT)
 
 
@@ -359,7 +359,7 @@ def test_what_cannot_be_said(storage: Storage) -> None:
     said(storage, "cart is full")
     with pytest.raises(RequestRefusedError):
         treat(storage, 1, 0, CONSTANT)
-    with pytest.raises(TriageError, match="no such issue"):
+    with pytest.raises(RequestRefusedError, match="no such issue"):
         treat(storage, 9, 0, VARIABLE)
     assert storage.drop_grouping_rule(9, who="Anna", now=AT) is None
     assert storage.explain_grouping(9) is None

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ...errors import TriageError
+from ...errors import RequestRefusedError
 from ...grouping_explained import explain
 from ...grouping_rules import VARIABLE, Grouper, Rule
 from ..alerts import AlertDialect
@@ -92,16 +92,16 @@ class Grouping:
             the number of the change, by which it can be undone.
 
         Raises:
-            RequestRefusedError: that is not to be said of it.
-            TriageError: there is no such issue, no event of it is stored, or there are as many rules as may be.
+            RequestRefusedError: there is no such issue or part (404); that is not to be said of it, no event of it is
+                stored, or there are as many rules as may be (409).
         """
         self._be_alone()
         home = self._home(issue_id)
         if home is None:
-            raise TriageError("there is no such issue")
+            raise RequestRefusedError(404, "there is no such issue")
         stored = one_of(self._db, home, event_id) or one_of(self._db, home)
         if stored is None:
-            raise TriageError("no event of this issue is stored, by which it could be told")
+            raise RequestRefusedError(409, "no event of this issue is stored, by which it could be told")
         grouper = self.grouper()
         rule = rules.rule_of(self._db, grouper, home, stored.event, position, treat)
         grouper = rules.put(self._db, rule, home, now)
@@ -136,12 +136,12 @@ class Grouping:
             the other's id, and the number of the change.
 
         Raises:
-            TriageError: it is not in there, or by a rule.
+            RequestRefusedError: it is not in there (404), or by a rule (409).
         """
         self._be_alone()
         home = self._home(issue_id)
         if home is None:
-            raise TriageError("there is no such issue")
+            raise RequestRefusedError(404, "there is no such issue")
         other = split(self._db, home, fingerprint)
         detail = f"by {who}, from issue {home}"
         change = self._keep(other, "split", detail, {"merged_into": home}, {"merged_into": None}, now)

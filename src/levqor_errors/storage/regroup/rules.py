@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from ... import limits
-from ...errors import TriageError
+from ...errors import RequestRefusedError
 from ...event import ErrorEvent
 from ...grouping import fingerprint_of
 from ...grouping_explained import explain, rule_for
@@ -74,7 +74,7 @@ def rule_of(db: AlertDialect, grouper: Grouper, issue_id: int, event: ErrorEvent
         treat: `constant` or `variable`.
 
     Raises:
-        RequestRefusedError: that is not to be said of it.
+        RequestRefusedError: there is no such part (404), or that is not to be said of it (409).
     """
     explanation = explain(grouper, event)
     rule = rule_for(explanation, position, treat)
@@ -107,13 +107,14 @@ def put(db: AlertDialect, rule: Rule, issue_id: int, now: str) -> Grouper:
         all rules in force.
 
     Raises:
-        TriageError: there are as many rules as may be.
+        RequestRefusedError: 409; there are as many rules as may be.
     """
     ((total, of_service),) = db.run(_COUNT, [rule.service])
     if total >= limits.GROUPING_RULES or of_service >= limits.GROUPING_RULES_SERVICE:
-        raise TriageError(
+        raise RequestRefusedError(
+            409,
             f"there may be {limits.GROUPING_RULES_SERVICE} rules of a service, and {limits.GROUPING_RULES:,} in all;"
-            " take back some that are not needed"
+            " take back some that are not needed",
         )
     if find(db, rule) is None:
         db.run(_ADD, [*_values(rule), issue_id, now])

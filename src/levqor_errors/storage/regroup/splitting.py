@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...errors import TriageError
+from ...errors import RequestRefusedError
 from ..alerts import AlertDialect
 from ..issues.merging import OWNER, take_out
 from .queue import ask
@@ -44,12 +44,12 @@ def split(db: AlertDialect, issue_id: int, fingerprint: str) -> int:
         the id of the other.
 
     Raises:
-        TriageError: it is not in there, or by a rule.
+        RequestRefusedError: it is not in there (404), or by a rule (409).
     """
     for id_, home, by in db.run(_NAME, [fingerprint]):
         if home == issue_id:
             if by != OWNER:
-                raise TriageError("it is there by a rule of grouping: take that back")
+                raise RequestRefusedError(409, "it is there by a rule of grouping: take that back")
             release(db, id_)
             return int(id_)
-    raise TriageError("no issue with that fingerprint is merged into this one")
+    raise RequestRefusedError(404, "no issue with that fingerprint is merged into this one")
