@@ -72,8 +72,10 @@ def rule_for(explanation: Explanation, position: int, treat: str) -> Rule:
     """The rule that the owner asks for, still without a number.
 
     Raises:
-        RequestRefusedError: there is no such part (404), or that is not to be said of it (409).
+        RequestRefusedError: there is no such part (404), or that is not to be said of it (409), or of any (400).
     """
+    if treat not in (CONSTANT, VARIABLE):
+        raise RequestRefusedError(400, f"treat must be {CONSTANT} or {VARIABLE}")
     part = next((part for part in explanation.parts if part.position == position), None)
     if part is None:
         raise RequestRefusedError(404, "the group has no part at that position")

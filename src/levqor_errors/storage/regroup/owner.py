@@ -136,12 +136,10 @@ class Grouping:
             the other's id, and the number of the change.
 
         Raises:
-            RequestRefusedError: it is not in there (404), or by a rule (409).
+            RequestRefusedError: 409; it is not in there, or by a rule.
         """
         self._be_alone()
-        home = self._home(issue_id)
-        if home is None:
-            raise RequestRefusedError(404, "there is no such issue")
+        home = self._home(issue_id) or issue_id
         other = split(self._db, home, fingerprint)
         detail = f"by {who}, from issue {home}"
         change = self._keep(other, "split", detail, {"merged_into": home}, {"merged_into": None}, now)

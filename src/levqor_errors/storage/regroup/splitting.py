@@ -44,7 +44,7 @@ def split(db: AlertDialect, issue_id: int, fingerprint: str) -> int:
         the id of the other.
 
     Raises:
-        RequestRefusedError: it is not in there (404), or by a rule (409).
+        RequestRefusedError: 409; it is not in there, or by a rule.
     """
     for id_, home, by in db.run(_NAME, [fingerprint]):
         if home == issue_id:
@@ -52,4 +52,4 @@ def split(db: AlertDialect, issue_id: int, fingerprint: str) -> int:
                 raise RequestRefusedError(409, "it is there by a rule of grouping: take that back")
             release(db, id_)
             return int(id_)
-    raise RequestRefusedError(404, "no issue with that fingerprint is merged into this one")
+    raise RequestRefusedError(409, "no issue with that fingerprint is merged into this one")
