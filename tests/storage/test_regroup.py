@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from levqor_errors import instants
+from levqor_errors import instants, limits
 from levqor_errors.errors import RequestRefusedError
 from levqor_errors.event import normalize
 from levqor_errors.grouping_rules import CONSTANT, VARIABLE, Grouper
 from levqor_errors.storage import Filters, IssueQuery, NewEvent, Storage, open_storage
 from storage_support import NOW, do, write
-from support import Database, check_sound, rows
+from support import Database, check_sound, rows, wait_until
 
 AT = instants.to_text(NOW)
 
@@ -346,6 +348,52 @@ def test_it_goes_on_wherever_it_was_broken_off(database: Database) -> None:
     with_storage.close()
 
 
+def test_while_events_keep_coming(storage: Storage, database: Database) -> None:
+    """Of two collectors, of which one hears of no rule at all; and the owner changes his mind all the time."""
+    words = ["cart", "bag", "box"]
+    ended = threading.Event()
+    counts = [0, 0]
+
+    def send(number: int, other: Storage, grouper: Grouper | None) -> None:
+        while not ended.is_set():
+            messages = [f"{words[(counts[number] + one) % 3]} {one % 2} is full" for one in range(4)]
+            by = other.grouper() if grouper is None else grouper
+            batch = [
+                NewEvent(event, by.group(event), rules=by.version)
+                for event in (normalize({"message": m, "service": "shop"}, received_at=NOW) for m in messages)
+            ]
+            write(other, batch)
+            counts[number] += len(batch)
+
+    with closing(open_storage(str(database))) as other:
+        said(storage, "cart 0 is full")
+        senders = [
+            threading.Thread(target=send, args=(0, storage, None)),
+            threading.Thread(target=send, args=(1, other, Grouper())),
+        ]
+        for sender in senders:
+            sender.start()
+        try:
+            wait_until(lambda: min(counts) > 0)
+            for position, what in ((0, VARIABLE), (1, CONSTANT)):
+                change = treat(storage, min(issues(storage)), position, what)
+                for _ in range(15):
+                    storage.regroup()
+                undo(storage, change)
+                for _ in range(10):
+                    storage.regroup()
+            treat(storage, min(issues(storage)), 0, VARIABLE)
+            for _ in range(10):
+                storage.regroup()
+        finally:
+            ended.set()
+            for sender in senders:
+                sender.join(30)
+    regroup(storage)
+    assert len(issues(storage)) == 1
+    check(storage, database, total=sum(counts) + 1)
+
+
 def test_statistics_do_not_change(storage: Storage) -> None:
     said(storage, *[f"{what} after {number} ms" for what in ("Timeout", "Retry") for number in (30, 60)])
     before = storage.stats(Filters())
@@ -363,6 +411,21 @@ def test_what_cannot_be_said(storage: Storage) -> None:
         treat(storage, 9, 0, VARIABLE)
     assert storage.drop_grouping_rule(9, who="Anna", now=AT) is None
     assert storage.explain_grouping(9) is None
+
+
+def test_as_many_rules_and_issues_as_may_be(
+    storage: Storage, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "GROUPING_RULES_SERVICE", 1)
+    monkeypatch.setattr(limits, "REGROUP_ISSUES", 2)
+    said(storage, *[f"took {number} ms" for number in range(9)])
+    treat(storage, 1, 1, CONSTANT)
+    with pytest.raises(RequestRefusedError, match="take back some"):
+        treat(storage, 1, 0, VARIABLE)
+    regroup(storage)
+    # The rest stays where it was.
+    assert sorted(count for _, count in issues(storage).values()) == [1, 1, 7]
+    check(storage, database, total=9)
 
 
 def test_an_issue_explains_itself(storage: Storage) -> None:

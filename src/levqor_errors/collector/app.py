@@ -37,8 +37,8 @@ from .errors_page import ErrorsPage
 from .event_page import EventPage
 from .export import Export
 from .facts import FactsReader
-from .handbook import Handbook
 from .grouping import Grouping
+from .handbook import Handbook
 from .health import Health
 from .ingest import Ingest
 from .issue_pages import IssuePages
