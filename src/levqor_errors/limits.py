@@ -136,6 +136,11 @@ COUNTED_NAMES: Final = 100
 ISSUE_USERS: Final = 10_000
 #: Releases that an issue which is resolved in the next one knows as old ones; the latest.
 OLD_RELEASES: Final = 200
+#: Rules by which the owner has parts of groups treated otherwise: of one service, and in all.
+GROUPING_RULES_SERVICE: Final = 200
+GROUPING_RULES: Final = 1_000
+#: Issues that are opened for stored events of one issue when it is regrouped; events past them stay where they are.
+REGROUP_ISSUES: Final = 1_000
 #: Groups remembered to have an issue already.
 SEEN_GROUPS: Final = 20_000
 #: A client that was told to wait and does not: bodies past these sizes as sent are refused unread. gzip inflates up to
