@@ -418,6 +418,10 @@ class Storage(Protocol):
         """Sign out."""
         ...
 
+    def drop_sessions(self) -> None:
+        """Sign out everywhere."""
+        ...
+
     def close(self) -> None:
         """Let go of the database. Call it last: reads that still run are broken off, and no method may follow."""
         ...

@@ -343,6 +343,10 @@ class PostgresStorage:
         with self._transaction() as connection:
             connection.execute("DELETE FROM sessions WHERE token_hash = %s", [token_hash])
 
+    def drop_sessions(self) -> None:
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM sessions")
+
     def close(self) -> None:
         if self._listener is not None:
             self._listener.close()

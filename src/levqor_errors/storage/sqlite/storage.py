@@ -225,6 +225,10 @@ class SqliteStorage:
         with self._transaction() as db:
             db["sessions"].delete_where("token_hash = ?", [token_hash])  # type: ignore[union-attr]
 
+    def drop_sessions(self) -> None:
+        with self._transaction() as db:
+            db["sessions"].delete_where()  # type: ignore[union-attr]
+
     def prune(self, before: str, *, most: int) -> int:
         with self._connections.upkeep() as db:
             deleted = upkeep.prune(db, before, most)
