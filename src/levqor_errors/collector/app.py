@@ -37,6 +37,7 @@ from .errors_page import ErrorsPage
 from .event_page import EventPage
 from .export import Export
 from .facts import FactsReader
+from .feed import Feed
 from .grouping import Grouping
 from .handbook import Handbook
 from .health import Health
@@ -59,6 +60,7 @@ from .secret import owner_secret
 from .shares import Shares
 from .sharing import Ledger, Sharing
 from .source_maps import SourceMaps
+from .stream import Stream
 from .writer import Writer
 
 INGEST_PATH: Final = "/api/errors/log"
@@ -74,6 +76,8 @@ class Collector:
         self.writer = Writer(storage)
         self.writer.on_critical = self.alerting.wake
         self.auth = Auth(secret, storage)
+        self.feed = Feed(storage)
+        self.stream = Stream(self.feed, self.auth)
         self.facts = FactsReader(self._tell)
         self.handbook = Handbook(storage, settings, alerts, self.alerting)
         self.janitor = Janitor(
@@ -114,6 +118,7 @@ class Collector:
 
     def close(self) -> None:
         """Take no more, and close the database. What is not committed by then is not answered with a 2xx either."""
+        self.feed.close()
         self.writer.close()
         self.alerting.close()
         self.janitor.close()
@@ -233,6 +238,7 @@ def _owner(collector: Collector) -> list[BaseRoute]:
         Route("/api/errors/recent", queries.recent),
         Route("/api/errors/news", queries.news),
         Route("/api/errors/stats", queries.stats),
+        Route("/api/errors/stream", collector.stream.get),
         Route("/api/errors/{id}", queries.get),
         Route("/api/errors/{id}/alerts", queries.alerts),
         Route("/api/issues", issues_api.issues),

@@ -172,6 +172,10 @@ class Storage(Protocol):
         """
         ...
 
+    def matching(self, filters: Filters, among: Sequence[int]) -> list[int]:
+        """Which of these events match and are still there, by their ids, the lowest first."""
+        ...
+
     def news(self, after: str | None, *, most: int) -> News:
         """The ids of events that were committed after a cursor, by any collector: each once, none left out.
 

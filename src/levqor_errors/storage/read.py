@@ -94,8 +94,7 @@ def recent(
     if among is not None:
         if not among:
             return Page([], None)
-        # Their range as well, so that no search goes through what is older.
-        where.append(f"{order} BETWEEN ? AND ? AND e.id IN ({', '.join('?' * len(among))})")
+        where.append(_among(order, len(among)))
         values += [min(among), max(among), *among]
     condition = f"WHERE {' AND '.join(where)}" if where else ""
     direction = "DESC" if after is None else "ASC"
@@ -117,6 +116,24 @@ def recent(
         errors.append(event)
         size += sum(len(value) for value in row if isinstance(value, str))
     return Page(errors if after is None else errors[::-1], next_)
+
+
+def matching(db: Dialect, filters: Filters, among: Sequence[int]) -> list[int]:
+    """Ids of those that match."""
+    if not among:
+        return []
+    where, values = _where(db, filters)
+    where.append(_among(db.search_order if filters.q else "e.id", len(among)))
+    rows = db.run(
+        f"SELECT e.id FROM {_tables(db, filters)} WHERE {' AND '.join(where)}",
+        [*values, min(among), max(among), *among],
+    )
+    return sorted(id_ for (id_,) in rows)
+
+
+def _among(order: str, number: int) -> str:
+    # Their range as well, so that no search goes through what is older.
+    return f"{order} BETWEEN ? AND ? AND e.id IN ({', '.join('?' * number)})"
 
 
 def get(db: Dialect, id_: int) -> dict[str, Any] | None:

@@ -134,6 +134,10 @@ class PostgresStorage:
                 dialect(connection), filters, limit=limit, before=before, after=after, among=among, whole=whole
             )
 
+    def matching(self, filters: Filters, among: Sequence[int]) -> list[int]:
+        with self._searches.lent() as connection:
+            return read.matching(dialect(connection), filters, among)
+
     def news(self, after: str | None, *, most: int) -> News:
         with self._facts.lent() as connection:
             return news.read(connection, after, most)

@@ -134,6 +134,10 @@ class SqliteStorage:
             except ValueError as error:
                 raise sqlite3.DatabaseError("malformed context") from error
 
+    def matching(self, filters: Filters, among: Sequence[int]) -> list[int]:
+        with self._reader() as db:
+            return read.matching(dialect(db), filters, among)
+
     def news(self, after: str | None, *, most: int) -> News:
         with self._reader() as db:
             return news.read(db, after, most)
