@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from event_samples import HAPPENED, HOSTILE, frame, full_event, library
@@ -129,6 +129,7 @@ values = st.recursive(
 places = st.sampled_from(["exceptions", "request", "user", "tags", "breadcrumbs", "browser", "extra", "more"])
 
 
+@settings(max_examples=60)
 @given(st.dictionaries(places, values) | values)
 def test_any_json_anywhere(context: object) -> None:
     event = stored(context=context)
@@ -142,6 +143,7 @@ def test_any_json_anywhere(context: object) -> None:
         flat.extend(one if isinstance(one, tuple) else ())
 
 
+@settings(max_examples=40)
 @given(st.lists(st.dictionaries(names, values), max_size=5))
 def test_any_frames(frames: list[dict[str, Any]]) -> None:
     found = stretches(frames, unfold=True)

@@ -7,9 +7,10 @@ ingest.py     POST /api/errors/log: through the gate and the grouping, to the wr
 writer.py     many requests to a commit
 refusals.py   what was not taken, counted
 janitor.py    retention, quota, and writing down what was refused
+regrouping.py the rules of grouping in force; has what is stored follow. grouping.py, what the owner says of it
 queries.py    the JSON API for reading
 source_maps.py  maps of built JavaScript, taken and listed; original_frames.py, an event's frames by them
-dashboard.py  the owner's pages
+errors_page.py  the owner's list of errors; event_page.py, one of them; export.py, all of a list as a file
 auth.py       who is the owner: secret, sessions, one-time links
 health.py     GET /healthz; metrics.py, GET /metrics; facts.py, what both ask the database
 logs.py       our own log, a line a record

@@ -5,8 +5,7 @@ The same page is opened in a dialog over the list by `static/event.js`, which ta
 
 from __future__ import annotations
 
-from typing import Any, Final
-from urllib.parse import urlencode
+from typing import Any
 
 import orjson
 from starlette.concurrency import run_in_threadpool
@@ -17,24 +16,15 @@ from starlette.responses import Response
 from ..alerts.explain import explain
 from ..errors import RequestRefusedError, StorageUnavailableError
 from ..storage import Filters, Storage
+from .errors_view import FIELDS, address
 from .event_text import event_text
 from .event_view import view
+from .login import HOME
 from .original_frames import OriginalFrames
 from .pages import page, problem
 from .queries import read_filters, read_id
-from .ranges import read_list
+from .ranges import read_range
 from .untrusted import marked
-
-#: What an address of a list may have to say which events it is of.
-CARRIED: Final = (
-    "severity", "source", "service", "environment", "release", "issue", "q", "since", "until", "range",
-)  # fmt: skip
-
-
-def carried(params: QueryParams) -> str:
-    """The filters of an address, for the address of another page: `?…`, or nothing."""
-    kept = [(name, value) for name, value in params.multi_items() if name in CARRIED and value]
-    return f"?{urlencode(kept)}" if kept else ""
 
 
 class EventPage:
@@ -52,13 +42,11 @@ class EventPage:
     async def event(self, request: Request) -> Response:
         """GET /owner/errors/{id}: with the filters of the list that it was opened from."""
         try:
-            params = request.query_params
-            # Who comes from a list without a range, of the last day, may go on to older ones.
-            filters = read_list(params)[0] if params.get("range") else read_filters(params)
+            filters = _filters(request.query_params)
             values = await run_in_threadpool(self._read, filters, read_id(request))
         except (RequestRefusedError, StorageUnavailableError) as error:
             return problem(request, error)
-        return page(request, "event.html", **values, carried=carried(request.query_params))
+        return page(request, "event.html", **values, query=_query(request.query_params))
 
     def _read(self, filters: Filters, event_id: int) -> dict[str, Any]:
         stored = self._storage.get(event_id)
@@ -70,9 +58,22 @@ class EventPage:
             "event": event,
             "view": views,
             "notes": notes,
-            "beside": self._storage.neighbours(filters, event_id),
+            "newer": self._storage.recent(filters, limit=1, after=event_id).errors,
+            "older": self._storage.recent(filters, limit=1, before=event_id).errors,
             "told": explain(self._storage, event),
             "text": event_text(event, views),
             # As it was sent: frames of source maps are ours.
             "raw": orjson.dumps(marked(stored), option=orjson.OPT_INDENT_2).decode(),
         }
+
+
+def _filters(params: QueryParams) -> Filters:
+    """Which events are beside it: those of the list that it was opened from. Where nothing is said of a range the list
+    shows a day; one can go on from there."""
+    filters = read_filters(params)
+    return read_range(params, filters).within(filters) if params.get("range") else filters
+
+
+def _query(params: QueryParams) -> str:
+    """The filters of an address for that of another page: `?…`, or nothing."""
+    return address({name: ",".join(filter(None, params.getlist(name))) for name in FIELDS}).removeprefix(HOME)

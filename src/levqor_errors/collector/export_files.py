@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
@@ -22,6 +23,8 @@ _COLUMNS: Final = (
 #: With which spreadsheets begin a formula, the wide ones as well, and with which some are told to look behind them
 #: (https://owasp.org/www-community/attacks/CSV_Injection). `'` is ours.
 _FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20'")
+#: What acts on a terminal that a file is shown in. Escaped as in JSON, in which it stays what it was.
+_CONTROL: Final = re.compile("[^\t\n\r -~\xa0-\U0010ffff]")
 #: What some spreadsheets pass over at the start of a cell.
 _BLANK: Final = " \N{NO-BREAK SPACE}\N{ZERO WIDTH SPACE}\N{ZERO WIDTH NO-BREAK SPACE}\N{WORD JOINER}\x0b\x0c"
 
@@ -73,7 +76,7 @@ class Ndjson:
         return None
 
     def records(self, events: Sequence[dict[str, Any]]) -> list[str]:
-        return [orjson.dumps(marked(event)).decode() for event in events]
+        return [_harmless(orjson.dumps(marked(event)).decode()) for event in events]
 
 
 FORMS: Final[dict[str, Form]] = {"csv": Csv(), "ndjson": Ndjson()}
@@ -96,4 +99,8 @@ def _inert(text: str) -> str:
 def _row(cells: Sequence[object]) -> str:
     line = io.StringIO()
     csv.writer(line, quoting=csv.QUOTE_NONNUMERIC, lineterminator="").writerow(cells)
-    return line.getvalue()
+    return _harmless(line.getvalue())
+
+
+def _harmless(text: str) -> str:
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -6,8 +6,8 @@ facts.py     what a look from outside finds (`inspect`)
 rows.py      what is written of an event, and what a batch adds to counts
 read.py      pages, single events, statistics
 overview.py  what the page of errors sums up
-neighbours.py  which events are beside one in a list
 issues/      pages of issues, and what is done with them
+regroup/     rules of grouping, and what is stored following them
 source_maps.py  maps of built JavaScript, by release
 thinning.py  which events go when there is no room
 transfer.py  everything of one database into another
@@ -19,14 +19,14 @@ from __future__ import annotations
 
 from ..addresses import is_address
 from ..errors import StorageUnusableError
-from .base import Filters, Neighbours, NewEvent, News, Overview, Page, Size, Storage, StoredEvent, Thinned, Unit
+from .base import Filters, NewEvent, News, Overview, Page, Size, Storage, StoredEvent, Thinned, Unit
 from .facts import PostgresFacts, SqliteFacts
 from .issues.model import Action, Do, IssuePage, IssueQuery, Refusal, Sort, Triaged
 
 __all__ = [
-    "Action", "Do", "Filters", "IssuePage", "IssueQuery", "Neighbours", "NewEvent", "News", "Overview", "Page",
-    "PostgresFacts", "Refusal", "Size", "Sort", "SqliteFacts", "Storage", "StoredEvent", "Thinned", "Triaged", "Unit",
-    "inspect", "open_storage",
+    "Action", "Do", "Filters", "IssuePage", "IssueQuery", "NewEvent", "News", "Overview", "Page", "PostgresFacts",
+    "Refusal", "Size", "Sort", "SqliteFacts", "Storage", "StoredEvent", "Thinned", "Triaged", "Unit", "inspect",
+    "open_storage",
 ]  # fmt: skip
 
 _NEEDS_DRIVER = "PostgreSQL needs its driver; install it with: pip install 'levqor-errors[postgres]'"

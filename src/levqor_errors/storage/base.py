@@ -17,6 +17,7 @@ from ..grouping import Group
 from .watchers import Watch
 
 if TYPE_CHECKING:
+    from ..grouping_rules import Grouper
     from .alerts.store import AlertStore
     from .issues.model import Action, IssuePage, IssueQuery, Triaged
     from .source_maps import SourceMapStore
@@ -33,6 +34,8 @@ class NewEvent(NamedTuple):
     group: Group
     #: Whether it may open an issue of its own. If not, and its group is new, it goes to its service's overflow issue.
     may_open: bool = True
+    #: By which rules it was grouped: `Grouper.version`.
+    rules: int = 0
 
 
 class StoredEvent(NamedTuple):
@@ -90,13 +93,6 @@ class Overview(NamedTuple):
     before: dict[str, int] | None
     #: Services, environments and releases that a filter may be set to, the commonest first.
     names: tuple[list[str], list[str], list[str]]
-
-
-class Neighbours(NamedTuple):
-    """Ids of the events beside one in a list; `None` where it ends."""
-
-    newer: int | None
-    older: int | None
 
 
 class News(NamedTuple):
@@ -176,6 +172,10 @@ class Storage(Protocol):
         """
         ...
 
+    def matching(self, filters: Filters, among: Sequence[int]) -> list[int]:
+        """Which of these events match and are still there, by their ids, the lowest first."""
+        ...
+
     def news(self, after: str | None, *, most: int) -> News:
         """The ids of events that were committed after a cursor, by any collector: each once, none left out.
 
@@ -204,10 +204,6 @@ class Storage(Protocol):
 
     def get(self, event_id: int) -> dict[str, Any] | None:
         """One event with its context and its issue, by its row id."""
-        ...
-
-    def neighbours(self, filters: Filters, event_id: int) -> Neighbours:
-        """The events before and after one, of those that match."""
         ...
 
     def stats(self, filters: Filters) -> dict[str, Any]:
@@ -360,6 +356,39 @@ class Storage(Protocol):
 
     def drop_share(self, token_hash: str) -> bool:
         """Take a link back; returns whether there was one."""
+        ...
+
+    def grouping_version(self) -> int:
+        """How often rules of grouping have changed."""
+        ...
+
+    def grouper(self) -> Grouper:
+        """The rules of grouping in force."""
+        ...
+
+    def explain_grouping(self, issue_id: int) -> dict[str, Any] | None:
+        """Why events are in an issue; see `regroup/owner.py`, also for the three that follow."""
+        ...
+
+    def treat_grouping(
+        self, issue_id: int, position: int, treat: str, *, who: str, now: str, event_id: int | None = None
+    ) -> int:
+        """Make a rule: treat a part of an issue's group as `constant` or as `variable`."""
+        ...
+
+    def drop_grouping_rule(self, rule_id: int, *, who: str, now: str) -> int | None:
+        """Take a rule back."""
+        ...
+
+    def split_issue(self, issue_id: int, fingerprint: str, *, who: str, now: str) -> tuple[int, int]:
+        """Make an issue again of one that was merged into another."""
+        ...
+
+    def regroup(self) -> bool:
+        """Do a step of moving what is stored to where it belongs by the rules; returns whether there may be more to do.
+
+        From one thread. Of several collectors on a database one does it.
+        """
         ...
 
     def tidy_issues(self, now: str, *, most: int) -> int:

@@ -17,6 +17,7 @@ from .. import instants, limits
 from ..event import Source
 from ..severity import Severity
 from .base import Filters, Page
+from .bounds import id_bounds
 
 #: What a page shows of each event: all but the context, which can be large.
 _PAGE_COLUMNS: Final = (
@@ -42,6 +43,8 @@ class Dialect(NamedTuple):
     #: Tables, or views of them, with the columns of `event_counts`, `issues` and `issue_counts`.
     counts: str
     issues: str
+    #: The same of `event_hours`.
+    hours: str
     issue_counts: str
     #: Which event has an id of its sender's, with one parameter.
     event_condition: str
@@ -73,27 +76,31 @@ def recent(
     Raises:
         orjson.JSONDecodeError: a context is none; see `get`.
     """
-    columns = (*_PAGE_COLUMNS, "context") if whole else _PAGE_COLUMNS
-    where, values = matching(db, filters)
-    tables = tables_of(db, filters)
+    where, values = _where(db, filters)
+    tables = _tables(db, filters)
     order = db.search_order if filters.q else "e.id"
+    if among is None and filters != Filters() and filters.event_id is None:
+        bounds = id_bounds(db, filters)
+        if bounds is None:
+            return Page([], None)
+        where.append(f"{order} BETWEEN ? AND ?")
+        values += bounds
     if before is not None:
-        where.append("e.id < ?")
+        where.append(f"{order} < ?")
         values.append(before)
     if after is not None:
-        where.append("e.id > ?")
+        where.append(f"{order} > ?")
         values.append(after)
     if among is not None:
         if not among:
             return Page([], None)
-        # Their range as well, so that no search goes through what is older.
-        where.append(f"{order} BETWEEN ? AND ? AND e.id IN ({', '.join('?' * len(among))})")
+        where.append(_among(order, len(among)))
         values += [min(among), max(among), *among]
     condition = f"WHERE {' AND '.join(where)}" if where else ""
     direction = "DESC" if after is None else "ASC"
+    columns, context = ((*_PAGE_COLUMNS, "context"), ", e.context") if whole else (_PAGE_COLUMNS, "")
     rows = db.run(
-        f"SELECT {_SELECT}{', e.context' if whole else ''} FROM {tables} {condition} ORDER BY {order} {direction}"
-        " LIMIT ?",
+        f"SELECT {_SELECT}{context} FROM {tables} {condition} ORDER BY {order} {direction} LIMIT ?",
         [*values, limit + 1],
     )
     errors: list[dict[str, Any]] = []
@@ -104,11 +111,29 @@ def recent(
             next_ = errors[-1]["id"]
             break
         event = dict(zip(columns, row, strict=True))
-        size += sum(len(value) for value in row if isinstance(value, str))
         if whole:
             event["context"] = _context(event["context"])
         errors.append(event)
+        size += sum(len(value) for value in row if isinstance(value, str))
     return Page(errors if after is None else errors[::-1], next_)
+
+
+def matching(db: Dialect, filters: Filters, among: Sequence[int]) -> list[int]:
+    """Ids of those that match."""
+    if not among:
+        return []
+    where, values = _where(db, filters)
+    where.append(_among(db.search_order if filters.q else "e.id", len(among)))
+    rows = db.run(
+        f"SELECT e.id FROM {_tables(db, filters)} WHERE {' AND '.join(where)}",
+        [*values, min(among), max(among), *among],
+    )
+    return sorted(id_ for (id_,) in rows)
+
+
+def _among(order: str, number: int) -> str:
+    # Their range as well, so that no search goes through what is older.
+    return f"{order} BETWEEN ? AND ? AND e.id IN ({', '.join('?' * number)})"
 
 
 def get(db: Dialect, id_: int) -> dict[str, Any] | None:
@@ -189,13 +214,12 @@ def _series(counts: Sequence[tuple[Any, ...]], *, by_day: bool) -> list[dict[str
     return list(points.values())
 
 
-def tables_of(db: Dialect, filters: Filters) -> str:
-    """Where events that match come from, as `e`."""
+def _tables(db: Dialect, filters: Filters) -> str:
     return db.search_tables if filters.q else "error_events e"
 
 
-def matching(db: Dialect, filters: Filters) -> tuple[list[str], list[Any]]:
-    """Conditions on what `tables_of` says, and their values."""
+def _where(db: Dialect, filters: Filters) -> tuple[list[str], list[Any]]:
+    """Conditions on what `_tables` says."""
     where: list[str] = []
     values: list[Any] = []
     for column in ("source", "service", "environment", "release"):
@@ -260,9 +284,13 @@ def counted(db: Dialect, filters: Filters) -> tuple[str, list[Any]]:
         if since is not None and until is not None and since < until:
             parts.append(
                 f"SELECT {HOUR}, service, source, severity, 1 FROM error_events "
+                # Within its hour's ids, so that an index of a filter is not read through.
                 f"WHERE {matches} AND received_at >= ? AND received_at < ?"
+                f" AND id >= (SELECT MIN(first_id) FROM {db.hours} WHERE hour = ?)"
+                f" AND id <= (SELECT MAX(last_id) FROM {db.hours} WHERE hour = ?)"
             )
-            bound += [*values, since, until]
+            hour = instants.hour_of(since)
+            bound += [*values, since, until, hour, hour]
     return f"WITH counted (hour, service, source, severity, n) AS ({' UNION ALL '.join(parts)})", bound
 
 
@@ -273,8 +301,8 @@ MINUTE: Final = "substr(received_at, 1, 16) || ':00.000Z'"
 
 def counted_rows(db: Dialect, filters: Filters, time: str = HOUR) -> tuple[str, list[Any]]:
     """The same, of rows alone; `hour` may be another `time` of an event."""
-    where, values = matching(db, filters)
-    tables = tables_of(db, filters)
+    where, values = _where(db, filters)
+    tables = _tables(db, filters)
     condition = f"WHERE {' AND '.join(where)}" if where else ""
     return (
         f"WITH counted (hour, service, source, severity, n) AS "

@@ -18,7 +18,10 @@ function isPlain(event) {
   return !(event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
 }
 
-addEventListener("click", (event) => {
+// First of all, so that whoever looks at clicks on links sees that this one is taken.
+addEventListener("click", taken, true);
+
+function taken(event) {
   const link = event.target.closest?.("a[href]");
   if (!link || onItsOwnPage || !isPlain(event) || link.target || link.origin !== location.origin) return;
   if (dialog?.open && link.matches(".back")) {
@@ -28,13 +31,13 @@ addEventListener("click", (event) => {
     event.preventDefault();
     open(link.href);
   }
-});
+}
 
 async function open(address, { known = false } = {}) {
   asked?.abort();
   asked = new AbortController();
   dialog?.setAttribute("aria-busy", "true");
-  document.documentElement.classList.add("waits");
+  document.documentElement.classList.add("loading");
   let there;
   try {
     there = await read(address, asked.signal);
@@ -45,7 +48,7 @@ async function open(address, { known = false } = {}) {
     else location.assign(address);
     return;
   }
-  document.documentElement.classList.remove("waits");
+  document.documentElement.classList.remove("loading");
   show(there, address, known);
 }
 
@@ -108,7 +111,7 @@ function made() {
   });
   one.addEventListener("close", () => {
     asked?.abort();
-    document.documentElement.classList.remove("waits");
+    document.documentElement.classList.remove("loading");
     document.title = title;
     one.replaceChildren();
     // Closed by Back, the address is the page's again.

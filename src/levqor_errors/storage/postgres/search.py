@@ -18,6 +18,7 @@ def dialect(connection: Connection[Any]) -> Dialect:
         run=lambda query, values: connection.execute(query.replace("%", "%%").replace("?", "%s"), values),
         counts="event_counts_now",
         issues="issues_now",
+        hours="event_hours_now",
         issue_counts="issue_counts_now",
         # A unique index on a table in parts needs the day, so the ids have a table of their own.
         event_condition="e.id = (SELECT id FROM event_keys WHERE event_id = ?)",

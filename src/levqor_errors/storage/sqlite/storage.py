@@ -18,16 +18,17 @@ from sqlite_utils import Database
 
 from ... import limits
 from ...errors import EventUnstorableError, StorageUnavailableError
+from ...grouping_rules import Grouper
 from .. import read, rows
 from ..alerts import AlertDialect
 from ..alerts.digest import digest
 from ..alerts.store import AlertStore
-from ..base import Filters, Neighbours, NewEvent, News, Overview, Page, Size, StoredEvent, Thinned, Unit
+from ..base import Filters, NewEvent, News, Overview, Page, Size, StoredEvent, Thinned, Unit
 from ..issues import listing, one
 from ..issues import upkeep as issue_upkeep
 from ..issues.model import Action, IssuePage, IssueQuery, Triaged
-from ..neighbours import neighbours
 from ..overview import overview
+from ..regroup.engine import Regrouper
 from ..source_maps import SourceMapStore
 from ..thinning import Thinner
 from ..watchers import Watch, Watchers
@@ -95,6 +96,7 @@ class SqliteStorage:
         self._watching = threading.Lock()
         self._watcher: news.FileWatcher | None = None
         self._connections = Connections(path, max_bytes=max_bytes, busy_seconds=busy_seconds)
+        self._regrouper = Regrouper(self._regroup_reading, self._regroup_writing)
 
     async def write(self, batch: Sequence[NewEvent]) -> list[StoredEvent | EventUnstorableError]:
         await self._require_space()
@@ -132,6 +134,10 @@ class SqliteStorage:
             except ValueError as error:
                 raise sqlite3.DatabaseError("malformed context") from error
 
+    def matching(self, filters: Filters, among: Sequence[int]) -> list[int]:
+        with self._reader() as db:
+            return read.matching(dialect(db), filters, among)
+
     def news(self, after: str | None, *, most: int) -> News:
         with self._reader() as db:
             return news.read(db, after, most)
@@ -149,10 +155,6 @@ class SqliteStorage:
                 return read.get(dialect(db), event_id)
             except ValueError as error:
                 raise sqlite3.DatabaseError(f"malformed context of event {event_id}") from error
-
-    def neighbours(self, filters: Filters, event_id: int) -> Neighbours:
-        with self._reader() as db:
-            return neighbours(dialect(db), filters, event_id)
 
     def stats(self, filters: Filters) -> dict[str, Any]:
         with self._reader() as db:
@@ -333,6 +335,35 @@ class SqliteStorage:
         with self.alerts() as store:
             return store.shares.drop(token_hash)
 
+    def grouping_version(self) -> int:
+        with self.alert_reader() as store:
+            return store.grouping.version()
+
+    def grouper(self) -> Grouper:
+        with self.alert_reader() as store:
+            return store.grouping.grouper()
+
+    def explain_grouping(self, issue_id: int) -> dict[str, Any] | None:
+        with self.alert_reader(long=True) as store:
+            return store.grouping.explained(issue_id)
+
+    def treat_grouping(
+        self, issue_id: int, position: int, treat: str, *, who: str, now: str, event_id: int | None = None
+    ) -> int:
+        with self.alerts() as store:
+            return store.grouping.treat(issue_id, position, treat, who=who, now=now, event_id=event_id)
+
+    def drop_grouping_rule(self, rule_id: int, *, who: str, now: str) -> int | None:
+        with self.alerts() as store:
+            return store.grouping.take_back(rule_id, who=who, now=now)
+
+    def split_issue(self, issue_id: int, fingerprint: str, *, who: str, now: str) -> tuple[int, int]:
+        with self.alerts() as store:
+            return store.grouping.split(issue_id, fingerprint, who=who, now=now)
+
+    def regroup(self) -> bool:
+        return self._regrouper.step()
+
     def tidy_issues(self, now: str, *, most: int) -> int:
         with self._connections.upkeep() as db:
             return issue_upkeep.tidy(alert_dialect(db), now, most)
@@ -404,6 +435,16 @@ class SqliteStorage:
     def _plans(self) -> Iterator[Database]:
         with self._connections.reading(self._connections.plans, math.inf) as db:
             yield db
+
+    @contextmanager
+    def _regroup_reading(self) -> Iterator[AlertDialect]:
+        with self._plans() as db:
+            yield alert_dialect(db)
+
+    @contextmanager
+    def _regroup_writing(self) -> Iterator[AlertDialect]:
+        with self._connections.upkeep() as db:
+            yield alert_dialect(db)
 
     @contextmanager
     def _transaction(self) -> Iterator[Database]:

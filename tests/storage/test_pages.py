@@ -1,4 +1,4 @@
-"""Which events are beside one in a list, on both databases; pages of whole events."""
+"""Pages of events, on both databases: below one and above it, and with their contexts."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ def day(number: int) -> str:
 def test_the_next_newer_and_the_next_older_that_match(
     storage: Storage, filters: Filters, of: int, newer: int | None, older: int | None
 ) -> None:
-    assert storage.neighbours(filters, of) == (newer, older)
+    above = storage.recent(filters, limit=1, after=of).errors
+    below = storage.recent(filters, limit=1, before=of).errors
+    assert [event["id"] for event in above] == [newer] * (newer is not None)
+    assert [event["id"] for event in below] == [older] * (older is not None)
 
 
 def test_whole_events_come_with_their_context_page_by_page(storage: Storage) -> None:
