@@ -196,7 +196,12 @@ FROM_ELSEWHERE = (
     {"Origin": "http://127.0.0.1:1"},
     {"Origin": "http://127.0.0.1"},
 )
-FROM_HERE = ({}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {"Origin": "{own}"})
+FROM_HERE: tuple[dict[str, str], ...] = (
+    {},
+    {"Sec-Fetch-Site": "same-origin"},
+    {"Sec-Fetch-Site": "none"},
+    {"Origin": "{own}"},
+)
 
 
 def test_s7_no_post_from_another_site_does_anything(database: Database, subtests: pytest.Subtests) -> None:
