@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: run demo test lint types unit bench bench-client bench-ingest bench-alerts bench-postgres
+.PHONY: run demo test lint types js unit bench bench-client bench-ingest bench-alerts bench-browser bench-postgres
 
 run: $(VENV)/.installed
 	$(BIN)/levqor-errors collector --host $(HOST) --port $(PORT)
@@ -14,7 +14,7 @@ run: $(VENV)/.installed
 demo: $(VENV)/.installed
 	$(BIN)/levqor-errors demo
 
-test: lint types unit
+test: lint types js unit
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -22,6 +22,15 @@ lint: $(VENV)/.installed-test
 
 types: $(VENV)/.installed-test
 	$(BIN)/mypy
+
+# The browser client: types, style, tests, the package, sizes, and whether the file that the collector serves is stale.
+js: js/node_modules/.installed
+	@cd js && npm run --silent check
+
+js/node_modules/.installed: js/package.json js/package-lock.json
+	@scripts/need npm
+	@cd js && npm ci --loglevel=error
+	@touch $@
 
 unit: $(VENV)/.installed-test
 	@# The mail server of the tests has a certificate of its own.
@@ -41,10 +50,17 @@ $(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@touch $@ $(VENV)/.installed
 
-bench: bench-client bench-ingest bench-postgres bench-alerts
+bench: bench-client bench-browser bench-ingest bench-postgres bench-alerts
 
 bench-client: $(VENV)/.installed-bench
 	$(BIN)/python bench/client.py
+
+bench-browser: js/node_modules/.installed bench/browser/node_modules/.installed
+	@node bench/browser/sizes.mjs
+
+bench/browser/node_modules/.installed: bench/browser/package.json bench/browser/package-lock.json
+	@cd bench/browser && npm ci --loglevel=error
+	@touch $@
 
 bench-ingest: $(VENV)/.installed-test
 	@scripts/need wrk

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from . import ids, instants, limits
+from .browser_stacks import V8_FRAME, read_stack
 from .clean import clean_object, clean_text
 from .errors import InvalidEventError
 from .severity import DEFAULT_SERVICE, SEVERITY_ALIASES, Severity
@@ -82,17 +83,23 @@ def normalize(raw: object, *, received_at: datetime, plain: bool = False) -> Err
         raise InvalidEventError("message", "is required")
     received = instants.to_text(received_at)
     context = _context(raw, plain)
+    source = _source(get("source"))
+    stack = _text(get("stack"), "stack", limits.STACK_CHARS, plain)
+    if stack is not None and "exceptions" not in context and (source is Source.FRONTEND or V8_FRAME in stack):
+        exceptions = read_stack(stack, message)
+        if exceptions:
+            context["exceptions"] = exceptions
     sent_id = get("event_id")
     # By position: this is the hot path, and so many names cost more than the checks. The order is the class's.
     return ErrorEvent(
         _created_at(get("created_at"), received_at, received, context),
-        _source(get("source")),
+        source,
         _name(get("service"), "service", limits.SERVICE_CHARS, plain) or DEFAULT_SERVICE,
         _text(get("path_or_screen"), "path_or_screen", limits.PATH_CHARS, plain),
         _text(get("user_email"), "user_email", limits.EMAIL_CHARS, plain),
         _severity(get("severity")),
         message,
-        _text(get("stack"), "stack", limits.STACK_CHARS, plain),
+        stack,
         ids.uuid7() if sent_id is None else _event_id(sent_id),
         received,
         _name(get("environment"), "environment", limits.ENVIRONMENT_CHARS, plain),

@@ -128,8 +128,9 @@ def _exception_parts(exceptions: list[dict[str, Any]]) -> list[str]:
         parts.extend(
             f"{frame.get('module') or frame.get('file')}:{frame.get('function')}" for frame in in_app[-_FRAMES:]
         )
-        if not frames:
-            # Without frames the type alone would put every ValueError of a service into one issue.
+        if not any(frame.get("function") for frame in in_app):
+            # Without frames the type alone would put every ValueError of a service into one issue. Nor do those of
+            # a browser's nameless functions say more than which file it was.
             value = exception.get("value")
             parts.append(message_template(value) if isinstance(value, str) else "")
     return parts

@@ -29,6 +29,9 @@ PUBLIC = {
     ("HEAD", "/metrics"),
     ("GET", "/api/openapi.json"),
     ("HEAD", "/api/openapi.json"),
+    # The browser client, which is in every page that reports.
+    ("GET", "/errorClient.js"),
+    ("HEAD", "/errorClient.js"),
     ("GET", "/login"),
     ("HEAD", "/login"),
     ("POST", "/login"),

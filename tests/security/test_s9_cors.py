@@ -180,6 +180,13 @@ def test_s9_nothing_but_ingest_has_cors(
                     assert cors_of(answer) == {}
 
 
+def test_s9_the_browser_client_is_for_any_page_and_says_nothing_of_credentials(page: httpx.Client) -> None:
+    for origin in (ORIGIN, "https://anyone.example", "null"):
+        answer = page.get("/errorClient.js", headers={"Origin": origin})
+        assert cors_of(answer) == {"access-control-allow-origin": "*"}
+        assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+
+
 def test_s9_a_page_may_not_reach_a_collector_on_its_private_network_by_preflight(page: httpx.Client) -> None:
     asked = page.options(LOG, headers={"Origin": ORIGIN, "Access-Control-Request-Private-Network": "true"})
     assert "access-control-allow-private-network" not in asked.headers

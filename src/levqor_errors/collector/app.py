@@ -30,11 +30,13 @@ from .alerting import Alerting
 from .answers import JsonResponse, error_response
 from .assets import Assets
 from .auth import Auth, OwnerOnly
+from .browser_client import BrowserClient
 from .connections import Connections
 from .cors import Cors
 from .dashboard import Dashboard
 from .errors_page import ErrorsPage
 from .facts import FactsReader
+from .handbook import Handbook
 from .health import Health
 from .ingest import Ingest
 from .issue_pages import IssuePages
@@ -70,6 +72,7 @@ class Collector:
         self.writer.on_critical = self.alerting.wake
         self.auth = Auth(secret, storage)
         self.facts = FactsReader(self._tell)
+        self.handbook = Handbook(storage, settings, alerts, self.alerting)
         self.janitor = Janitor(
             storage,
             self.refusals,
@@ -206,6 +209,7 @@ def _public(collector: Collector) -> list[BaseRoute]:
         Route("/login", login.form, methods=["GET"]),
         Route("/login", login.submit, methods=["POST"]),
         Route("/shared/{token}", shares.shared),
+        Route("/errorClient.js", BrowserClient().get),
         Mount("/static", Assets()),
     ]
 
@@ -231,6 +235,7 @@ def _owner(collector: Collector) -> list[BaseRoute]:
         Route("/", errors_page.home),
         Route("/owner/errors", errors_page.errors),
         Route("/owner/errors/{id}", dashboard.error),
+        Route("/owner/handbook", collector.handbook.get),
         Route("/owner/issues", issues.all, methods=["GET", "POST"]),
         Route("/owner/issues/{id}", issues.issue),
         Route("/owner/issues/{id}/shares", shares.change, methods=["POST"]),

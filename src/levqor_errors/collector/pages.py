@@ -14,7 +14,7 @@ from .answers import error_status
 from .assets import VERSIONED
 
 #: The owner's pages in the bar at the top: name and path. What is not here is not linked.
-NAV: Final = (("Errors", "/owner/errors"), ("Issues", "/owner/issues"))
+NAV: Final = (("Errors", "/owner/errors"), ("Issues", "/owner/issues"), ("Handbook", "/owner/handbook"))
 
 # autoescape=True and not select_autoescape(), which goes by file name and leaves out `.html.j2`.
 _templates = Environment(

@@ -149,6 +149,13 @@ class Deliveries:
             [alert_id, channel, now],
         )
 
+    def last_ended(self, channel: str) -> dict[str, str]:
+        """When a channel last ended a message's way, by how: `sent`, `refused`, `replaced`."""
+        query = (
+            "SELECT state, MAX(ended_at) FROM alert_deliveries WHERE channel = ? AND ended_at IS NOT NULL GROUP BY 1"
+        )
+        return dict(self._db.run(query, [channel]))
+
     def unsent(self) -> int:
         """How much is owed still: open rows of the outbox, and messages on their way."""
         return int(self._db.run(_UNSENT, [CANARY_SERVICE])[0][0])

@@ -1,0 +1,106 @@
+"""The owner's handbook: what each severity sets off, how to wire a service in, which settings are in force, and how the
+channels are. An empty list of errors leads to it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ..alerts import health
+from ..alerts.canary import RESULT
+from ..alerts.daily import LAST_SUMMARY
+from ..config import AlertSettings, CollectorSettings
+from ..errors import StorageUnavailableError
+from ..severity import Severity
+from ..storage import Storage
+from .alerting import Alerting
+from .pages import page, problem
+from .settings_shown import clock_time, of_alerts, of_collector
+
+#: An address that may stand in a snippet: whoever copies it runs it, and the Host header is the sender's.
+_ADDRESS: Final = re.compile(
+    r"https?://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]{0,200})?"
+)
+_OWN: Final = "http://127.0.0.1:8000"
+
+
+class Handbook:
+    """The endpoint.
+
+    Args:
+        storage: where is remembered how channels are.
+        settings: of the collector.
+        alerts: of the alerts.
+        alerting: knows the channels that are set up, and the collector's own address.
+    """
+
+    def __init__(
+        self, storage: Storage, settings: CollectorSettings, alerts: AlertSettings, alerting: Alerting
+    ) -> None:
+        self._storage = storage
+        self._settings = settings
+        self._alerts = alerts
+        self._alerting = alerting
+
+    async def get(self, request: Request) -> Response:
+        """GET /owner/handbook."""
+        try:
+            known = await run_in_threadpool(self._known)
+        except StorageUnavailableError as error:
+            return problem(request, error)
+        services = sorted(set(self._settings.ingest_keys.values()))
+        return page(
+            request, "handbook.html", **known, address=self._address(request), keys=services,
+            severities=self._severities(), collector=of_collector(self._settings), alerts=of_alerts(self._alerts),
+            summary_at=f"{clock_time(self._alerts.summary_at)} {self._alerts.summary_zone}",
+            cap=self._alerts.cap, defaults=self._alerts.defaults,
+        )  # fmt: skip
+
+    def _known(self) -> dict[str, Any]:
+        with self._storage.alert_reader() as store:
+            channels = [
+                {
+                    "name": channel.name,
+                    "health": health.read(store.memory, channel.name),
+                    **store.deliveries.last_ended(channel.name),
+                }
+                for channel in self._alerting.channels
+            ]
+            canary = store.memory.get(RESULT)
+            return {
+                "channels": channels,
+                "canary": json.loads(canary) if canary else None,
+                "last_summary": store.memory.get(LAST_SUMMARY),
+            }
+
+    def _address(self, request: Request) -> str:
+        """Where services reach this collector."""
+        for address in (self._alerts.dashboard_url, str(request.base_url), self._alerting.address):
+            if address and _ADDRESS.fullmatch(address.rstrip("/")):
+                return address.rstrip("/")
+        return _OWN
+
+    def _severities(self) -> dict[str, str]:
+        """What each sets off, by the settings in force."""
+        if self._alerting.channels:
+            names = " and ".join(channel.name for channel in self._alerting.channels)
+            critical = (
+                f"You are told at once, by {names} (as ALERT_ROUTES says); more of the same comes in one message."
+            )
+        else:
+            critical = "You would be told at once, but no channel is set up: set TELEGRAM_BOT_TOKEN or SMTP_HOST."
+        counted = (
+            "Counted, shown, and in the day's summary. Told only when a resolved issue comes back, or by ALERT_RATES."
+        )
+        return {
+            Severity.CRITICAL.value: critical,
+            Severity.ERROR.value: counted,
+            Severity.WARNING.value: counted,
+            Severity.INFO.value: "Counted and shown.",
+        }

@@ -1,0 +1,1 @@
+export { onRequestError } from "levqor-errors/next";
