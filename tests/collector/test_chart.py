@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -37,7 +38,7 @@ def test_bars_share_the_width_and_do_not_touch() -> None:
     bars = draw(line(*[{"error": 1}] * 31), SEVERITIES).bars
     assert bars[0].place == 0
     assert bars[-1].place + bars[-1].place_width == pytest.approx(100, abs=0.01)
-    for one, other in zip(bars, bars[1:], strict=False):
+    for one, other in itertools.pairwise(bars):
         assert one.place + one.place_width == pytest.approx(other.place, abs=0.01)
         assert one.x + one.width < other.x
         assert one.place < one.x
@@ -72,7 +73,8 @@ def test_the_scale_holds_every_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "text"), [(0, "0"), (999, "999"), (1_500, "1,500"), (2_000, "2k"), (24_000, "24k"), (12_345_678, "12.3M")]
+    ("number", "text"),
+    [(0, "0"), (999, "999"), (1_500, "1,500"), (2_000, "2k"), (24_000, "24k"), (12_345_678, "12.3M")],
 )
 def test_numbers_where_there_is_little_room(number: int, text: str) -> None:
     assert short(number) == text

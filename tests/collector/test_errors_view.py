@@ -6,7 +6,16 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from levqor_errors.collector.errors_view import SEVERITIES, address, cards, change, chips, choices, in_range, service_rows
+from levqor_errors.collector.errors_view import (
+    SEVERITIES,
+    address,
+    cards,
+    change,
+    chips,
+    choices,
+    in_range,
+    service_rows,
+)
 from levqor_errors.collector.ranges import Range
 
 NOW = datetime(2026, 11, 23, 13, tzinfo=timezone.utc)

@@ -69,7 +69,7 @@ class ErrorsPage:
             return page(request, "welcome.html", strip=health, ingest=curl, needs_key=self._needs_key)
         return page(
             request, "errors.html", **values, strip=health, given=given, carried=carried, span=span,
-            chosen=filters.severity, severities=SEVERITIES, sources=list(Source), clear=address({name: carried[name] for name in _RANGE if name in carried}),
+            chosen=filters.severity, severities=SEVERITIES, sources=list(Source), clear=_without_filters(carried),
             is_default=span.name == DEFAULT and "range" not in carried, is_custom=span.name == CUSTOM,
         )  # fmt: skip
 
@@ -134,3 +134,7 @@ class ErrorsPage:
             "newer": None if is_first else newer,
             "older": address(carried, before=str(errors[-1]["id"])) if has_older and errors else None,
         }
+
+
+def _without_filters(carried: dict[str, str]) -> str:
+    return address({name: carried[name] for name in _RANGE if name in carried})
