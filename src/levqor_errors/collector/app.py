@@ -217,7 +217,12 @@ def _public(collector: Collector) -> list[BaseRoute]:
 def _owner(collector: Collector) -> list[BaseRoute]:
     queries = Queries(collector.storage, collector.original_frames)
     dashboard = Dashboard(collector.storage)
-    errors_page = ErrorsPage(collector.storage, collector.health, needs_key=collector.canary_key is not None)
+    errors_page = ErrorsPage(
+        collector.storage,
+        collector.health,
+        address=collector.handbook.address,
+        needs_key=collector.canary_key is not None,
+    )
     issues = IssuePages(collector.storage)
     issues_api = IssuesApi(collector.storage)
     shares = Shares(collector.storage, issues)
