@@ -43,6 +43,10 @@ class Dialect(NamedTuple):
     counts: str
     issues: str
     issue_counts: str
+    #: Between which ids the events of an hour are: `hour`, `first_id`, `last_id`.
+    hours: str
+    #: Before a column that is not to be looked up in an index, where the planner takes any equality for a rare one.
+    no_index: str
     #: Which event has an id of its sender's, with one parameter.
     event_condition: str
     #: Where events with words to be found come from, the events as `e`.
@@ -70,7 +74,7 @@ def recent(
     """A page of events by id, the newest first."""
     where, values = _where(db, filters)
     tables = _tables(db, filters)
-    order = db.search_order if filters.q else "e.id"
+    order = _order(db, filters)
     if before is not None:
         where.append("e.id < ?")
         values.append(before)
@@ -179,6 +183,10 @@ def _tables(db: Dialect, filters: Filters) -> str:
     return db.search_tables if filters.q else "error_events e"
 
 
+def _order(db: Dialect, filters: Filters) -> str:
+    return db.search_order if filters.q else "e.id"
+
+
 def _where(db: Dialect, filters: Filters) -> tuple[list[str], list[Any]]:
     """Conditions on what `_tables` says."""
     where: list[str] = []
@@ -198,12 +206,16 @@ def _where(db: Dialect, filters: Filters) -> tuple[list[str], list[Any]]:
     if filters.severity:
         where.append(f"e.severity IN ({', '.join('?' * len(filters.severity))})")
         values.extend(filters.severity)
+    # A range of ids as well, in whose order everything is read: so no walk goes on beyond the range.
+    order = _order(db, filters)
     if filters.since is not None:
-        where.append("e.received_at >= ?")
-        values.append(filters.since)
+        where.append(f"{order} >= (SELECT MIN(first_id) FROM {db.hours} WHERE hour >= ?)")
+        where.append(f"{db.no_index}e.received_at >= ?")
+        values += [instants.hour_of(filters.since), filters.since]
     if filters.until is not None:
-        where.append("e.received_at < ?")
-        values.append(filters.until)
+        where.append(f"{order} <= (SELECT MAX(last_id) FROM {db.hours} WHERE hour < ?)")
+        where.append(f"{db.no_index}e.received_at < ?")
+        values += [filters.until, filters.until]
     if filters.q is not None:
         where.append(db.search_condition)
         # A word without a letter or digit is no token, and would match nothing.
@@ -221,13 +233,15 @@ def counted(db: Dialect, filters: Filters) -> tuple[str, list[Any]]:
         return counted_rows(db, filters)
     where: list[str] = []
     values: list[Any] = []
+    # The range is what narrows it most.
+    no_index = db.no_index if filters.since or filters.until else ""
     for column in ("source", "service", "environment", "release"):
         value = getattr(filters, column)
         if value is not None:
-            where.append(f"{column} = ?")
+            where.append(f"{no_index}{column} = ?")
             values.append(value)
     if filters.severity:
-        where.append(f"severity IN ({', '.join('?' * len(filters.severity))})")
+        where.append(f"{no_index}severity IN ({', '.join('?' * len(filters.severity))})")
         values.extend(filters.severity)
     matches = " AND ".join(where) or "1 = 1"
 
