@@ -32,7 +32,7 @@ js/node_modules/.installed: js/package.json js/package-lock.json
 	@cd js && npm ci --loglevel=error
 	@touch $@
 
-unit: $(VENV)/.installed-test
+unit: $(VENV)/.installed-test js/node_modules/.installed
 	@# The mail server of the tests has a certificate of its own.
 	@scripts/need openssl
 	@scripts/need chromium

@@ -58,16 +58,13 @@ export async function flush(): Promise<boolean> {
   return !queue[0];
 }
 
-/** Sees to it that what waits is looked at again. */
+/** Looks every second at what waits, as long as something does. */
 export function schedule(): void {
   if (timer || !queue[0]) return;
-  timer = setTimeout(
-    () => {
-      timer = undefined;
-      send();
-    },
-    Math.max(Limit.Second, pause - performance.now()),
-  );
+  timer = setTimeout(() => {
+    timer = undefined;
+    send();
+  }, Limit.Second);
   // It does not keep a server's process.
   (timer as { unref?: () => void }).unref?.();
 }
@@ -90,6 +87,7 @@ async function post(batch: Entry[], body: string, all: unknown): Promise<void> {
   const refused = /^4(?!08|29)/.test(response?.status as unknown as string);
   if (refused || answer?.ok) {
     failures = 0;
+    pause = quiet;
     hooks.forget?.(batch);
     if (refused || (answer?.accepted as number) < batch.length) warn("refused", JSON.stringify(answer));
   } else {

@@ -213,6 +213,32 @@ test("flush tries during a backoff", async () => {
   expect(collector.sent).toHaveLength(before + 1);
 });
 
+test("after a long outage, what comes next goes at once again", async () => {
+  vi.spyOn(Math, "random").mockReturnValue(1);
+  collector.reply = () => "down";
+  log(1);
+  for (let number = 0; number < 12; number++) await client.flush();
+  await vi.advanceTimersByTimeAsync(1_100);
+  collector.reply = () => undefined;
+  expect(await client.flush()).toBe(true);
+  client.logClientError({ message: "next" });
+  const before = collector.sent.length;
+  await vi.advanceTimersByTimeAsync(2_100);
+  expect(collector.sent).toHaveLength(before + 1);
+});
+
+test("a batch that is committed does not end what the collector asked for at another", async () => {
+  const large = "x".repeat(19_000);
+  collector.reply = ({ body }) =>
+    body.includes("number 0") ? { status: 429, body: { ok: false }, headers: { "Retry-After": "30" } } : undefined;
+  log(5, large);
+  await vi.advanceTimersByTimeAsync(1_100);
+  const before = collector.sent.length;
+  expect(before).toBeGreaterThan(1);
+  await vi.advanceTimersByTimeAsync(28_000);
+  expect(collector.sent).toHaveLength(before);
+});
+
 test("events keep their order over failures", async () => {
   collector.reply = () => "down";
   log(3);

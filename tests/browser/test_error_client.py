@@ -4,6 +4,7 @@ right on the dashboard.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -22,22 +23,44 @@ class World(NamedTuple):
 
     site: Site
     collector: CollectorProcess
-    database: Database
+    #: What the test's own events have, and no other test's.
+    release: str
 
     def script(self, more: str = "") -> str:
         """The element that loads the client."""
-        return f'<script src="{self.collector.url}/errorClient.js" data-service="shop" {more}></script>'
+        address = f"{self.collector.url}/errorClient.js"
+        return f'<script src="{address}" data-service="shop" data-release="{self.release}" {more}></script>'
+
+    def stored(self) -> list[Stored]:
+        """The test's events."""
+        return [event for event in stored(self.collector.database) if event.release == self.release]
 
     def events(self, count: int) -> list[Stored]:
-        """All events, once there are so many."""
-        wait_until(lambda: len(stored(self.database)) >= count)
-        return stored(self.database)
+        """The same, once there are so many."""
+        wait_until(lambda: len(self.stored()) >= count)
+        return self.stored()
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[Site]:
+    with site() as shop:
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def collector(shop: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorProcess]:
+    """One for most of the tests: to start it takes longer than they do."""
+    process = CollectorProcess(tmp_path_factory.mktemp("shop") / "levqor.db", ALLOWED_ORIGINS=shop.url)
+    yield process
+    process.close()
 
 
 @pytest.fixture
-def world(database: Database, start_collector: Callable[..., CollectorProcess]) -> Iterator[World]:
-    with site() as shop:
-        yield World(shop, start_collector(ALLOWED_ORIGINS=shop.url), database)
+def world(shop: Site, collector: CollectorProcess) -> World:
+    return World(shop, collector, f"1.0.{next(_releases)}")
+
+
+_releases = itertools.count()
 
 
 #: A function of the page; what is stored of it; what its stack has.
@@ -70,23 +93,23 @@ FAILURES: dict[str, tuple[str, dict[str, object], tuple[str, ...]]] = {
 
 
 def test_each_error_arrives_once_and_is_right_on_the_dashboard(world: World, page: Page) -> None:
-    element = world.script('data-release="1.4.2" data-environment="staging" data-user="ann@example.com"')
+    element = world.script('data-environment="staging" data-user="ann@example.com"')
     page.goto(world.site.put_shop(element))
     for call, _, _ in FAILURES.values():
         page.evaluate(call)
-    wait_until(lambda: flushed(page) and len(stored(world.database)) >= len(FAILURES))
-    events = {event.message: event for event in stored(world.database)}
-    assert len(stored(world.database)) == len(FAILURES)
+    wait_until(lambda: flushed(page) and len(world.stored()) >= len(FAILURES))
+    events = {event.message: event for event in world.stored()}
+    assert len(world.stored()) == len(FAILURES)
     page.goto(world.collector.link)
     for _, fields, in_stack in FAILURES.values():
         event = events[str(fields["message"])]
         found = event._asdict()
         assert {name: found[name] for name in fields} == fields
-        assert (event.source, event.release, event.environment) == ("frontend", "1.4.2", "staging")
+        assert (event.source, event.release, event.environment) == ("frontend", world.release, "staging")
         assert event.times == 1
         page.goto(f"{world.collector.url}/owner/errors/{event.id}")
         shown = page.locator("main")
-        for text in (fields["message"], fields["service"], "frontend", "1.4.2", "staging", *in_stack):
+        for text in (fields["message"], fields["service"], "frontend", world.release, "staging", *in_stack):
             expect(shown).to_contain_text(str(text))
 
 
@@ -120,8 +143,8 @@ def test_a_burst_of_a_thousand_that_nobody_handles_is_counted_to_the_last(world:
     # Timers fire in the order of their times.
     page.evaluate("burst(1000); new Promise((done) => setTimeout(done, 10))")
     page.goto("about:blank")
-    wait_until(lambda: sum(event.times for event in stored(world.database)) >= 1_000)
-    events = stored(world.database)
+    wait_until(lambda: sum(event.times for event in world.stored()) >= 1_000)
+    events = world.stored()
     assert sum(event.times for event in events) == 1_000
     # One at once, one with the number.
     assert len(events) <= 2
@@ -175,7 +198,7 @@ def test_offline_then_online(world: World, context: BrowserContext, page: Page) 
     (event,) = world.events(1)
     assert event.message == "no total"
     assert flushed(page)
-    assert len(stored(world.database)) == 1
+    assert len(world.stored()) == 1
 
 
 #: As if their page had been gone for a minute, which is how long a claim lasts.
@@ -197,7 +220,7 @@ def test_offline_and_closed_then_online_in_several_tabs(world: World, context: B
     quiet = context.new_page()
     quiet.goto(world.site.put("/quiet", "<title>no client here</title>"))
     assert quiet.evaluate(FREE_ALL) == 2
-    assert stored(world.database) == []
+    assert world.stored() == []
     tabs = [context.new_page() for _ in range(3)]
     for tab in tabs:
         tab.goto(address, wait_until="commit")
@@ -205,22 +228,19 @@ def test_offline_and_closed_then_online_in_several_tabs(world: World, context: B
     for tab in tabs:
         tab.wait_for_load_state()
         assert flushed(tab)
-    assert len(stored(world.database)) == 2
+    assert len(world.stored()) == 2
     assert quiet.evaluate("localStorage.length") == 0
 
 
-def test_a_page_whose_origin_the_collector_does_not_know(
-    database: Database, start_collector: Callable[..., CollectorProcess], page: Page
-) -> None:
+def test_a_page_whose_origin_the_collector_does_not_know(world: World, page: Page) -> None:
     """What it sends arrives, and what it sends again since it may not see the answer changes nothing."""
-    with site() as shop:
-        world = World(shop, start_collector(), database)
-        page.goto(shop.put_shop(world.script()))
+    with site() as unknown:
+        page.goto(unknown.put_shop(world.script()))
         page.evaluate("caught()")
         world.events(1)
         for _ in range(3):
             assert not flushed(page)
-        assert len(stored(database)) == 1
+        assert len(world.stored()) == 1
 
 
 def test_no_request_needs_a_preflight(world: World, page: Page) -> None:
@@ -233,33 +253,38 @@ def test_no_request_needs_a_preflight(world: World, page: Page) -> None:
     assert asked == [("GET", "/errorClient.js"), ("POST", "/api/errors/log")]
 
 
-def test_with_a_key(database: Database, start_collector: Callable[..., CollectorProcess], page: Page) -> None:
-    with site() as shop:
-        collector = start_collector(ALLOWED_ORIGINS=shop.url, INGEST_KEYS="shop:shop-key-1234")
-        world = World(shop, collector, database)
-        page.goto(shop.put_shop(world.script('data-key="shop-key-1234"')))
-        page.evaluate("uncaught()")
-        assert world.events(1)[0].service == "shop"
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text) if message.type == "warning" else None)
-        page.goto(shop.put_shop(world.script('data-key="wrong-key-1234"'), "/wrong"))
-        page.evaluate("caught(); inWords()")
-        # Refused is done with; the developer is told once.
-        assert flushed(page)
-        assert len(said) == 1
-        assert "an ingest key is required" in said[0]
-        assert len(stored(database)) == 1
+def test_with_a_key(
+    shop: Site, database: Database, start_collector: Callable[..., CollectorProcess], page: Page
+) -> None:
+    world = World(shop, start_collector(ALLOWED_ORIGINS=shop.url, INGEST_KEYS="shop:shop-key-1234"), "1.0")
+    page.goto(shop.put_shop(world.script('data-key="shop-key-1234"')))
+    page.evaluate("uncaught()")
+    assert world.events(1)[0].service == "shop"
+    said = warnings_of(page)
+    page.goto(shop.put_shop(world.script('data-key="wrong-key-1234"'), "/wrong"))
+    page.evaluate("caught(); inWords()")
+    # Refused is done with; the developer is told once.
+    assert flushed(page)
+    assert len(said) == 1
+    assert "an ingest key is required" in said[0]
+    assert len(stored(database)) == 1
+
+
+def warnings_of(page: Page) -> list[str]:
+    """What a page's console warns of from now on."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type == "warning" else None)
+    return said
 
 
 def test_an_error_that_the_browser_hides_is_told_to_the_developer(world: World, page: Page) -> None:
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text) if message.type == "warning" else None)
+    said = warnings_of(page)
     with site() as elsewhere:
         script = elsewhere.put("/ads.js", "setTimeout(() => { throw new Error('hidden') })", "text/javascript")
         page.goto(world.site.put_shop(f'{world.script()}<script src="{script}"></script>'))
         wait_until(lambda: page.evaluate("1") and said)
         assert flushed(page)
-        assert stored(world.database) == []
+        assert world.stored() == []
         assert len(said) == 1
         assert "crossorigin" in said[0]
         # With it, the script is like one's own.

@@ -11,7 +11,7 @@ queries.py    the JSON API for reading
 source_maps.py  maps of built JavaScript, taken and listed; original_frames.py, an event's frames by them
 pages.py      the owner's pages: their templates, headers and the bar at the top; assets.py, their scripts and styles
 errors_page.py  the list of errors: ranges.py and timeline.py, of which time; chart.py, errors_view.py, what is shown
-dashboard.py  the page of one error
+event_page.py  one of them; export.py, all of a list as a file
 strip.py      how the collector does, in one line above the pages
 auth.py       who is the owner: secret, sessions, one-time links
 health.py     GET /healthz; metrics.py, GET /metrics; facts.py, what both ask the database

@@ -33,8 +33,9 @@ from .auth import Auth, OwnerOnly
 from .browser_client import BrowserClient
 from .connections import Connections
 from .cors import Cors
-from .dashboard import Dashboard
 from .errors_page import ErrorsPage
+from .event_page import EventPage
+from .export import Export
 from .facts import FactsReader
 from .handbook import Handbook
 from .health import Health
@@ -200,7 +201,7 @@ def create_app(settings: CollectorSettings | None = None, alerts: AlertSettings 
 
 def _public(collector: Collector) -> list[BaseRoute]:
     login = Login(collector.auth)
-    shares = Shares(collector.storage, IssuePages(collector.storage))
+    shares = Shares(collector.storage, IssuePages(collector.storage, collector.original_frames))
     return [
         Route(INGEST_PATH, collector.ingest, methods=["POST", "OPTIONS"]),
         Route("/healthz", collector.health.get),
@@ -216,14 +217,14 @@ def _public(collector: Collector) -> list[BaseRoute]:
 
 def _owner(collector: Collector) -> list[BaseRoute]:
     queries = Queries(collector.storage, collector.original_frames)
-    dashboard = Dashboard(collector.storage)
+    event_page = EventPage(collector.storage, collector.original_frames)
     errors_page = ErrorsPage(
         collector.storage,
         collector.health,
         address=collector.handbook.address,
         needs_key=collector.canary_key is not None,
     )
-    issues = IssuePages(collector.storage)
+    issues = IssuePages(collector.storage, collector.original_frames)
     issues_api = IssuesApi(collector.storage)
     shares = Shares(collector.storage, issues)
     login = Login(collector.auth)
@@ -239,7 +240,8 @@ def _owner(collector: Collector) -> list[BaseRoute]:
         Route("/api/sourcemaps", collector.source_maps.answer, methods=["GET", "POST", "DELETE"]),
         Route("/", errors_page.home),
         Route("/owner/errors", errors_page.errors),
-        Route("/owner/errors/{id}", dashboard.error),
+        Route("/owner/errors/{id}", event_page.event),
+        Route("/owner/export", Export(collector.storage).export),
         Route("/owner/handbook", collector.handbook.get),
         Route("/owner/issues", issues.all, methods=["GET", "POST"]),
         Route("/owner/issues/{id}", issues.issue),

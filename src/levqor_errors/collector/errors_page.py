@@ -71,9 +71,10 @@ class ErrorsPage:
             return page(
                 request, "welcome.html", strip=health, address=self._address(request), needs_key=self._needs_key
             )
+        kept: dict[str, str] = {name: carried[name] for name in _RANGE if name in carried}
         return page(
             request, "errors.html", **values, strip=health, given=given, carried=carried, span=span,
-            chosen=filters.severity, severities=SEVERITIES, sources=list(Source), clear=_without_filters(carried),
+            chosen=filters.severity, severities=SEVERITIES, sources=list(Source), clear=address(kept),
             is_default=span.name == DEFAULT and "range" not in carried, is_custom=span.name == CUSTOM,
         )  # fmt: skip
 
@@ -138,7 +139,3 @@ class ErrorsPage:
             "newer": None if is_first else newer,
             "older": address(carried, before=str(errors[-1]["id"])) if has_older and errors else None,
         }
-
-
-def _without_filters(carried: dict[str, str]) -> str:
-    return address({name: carried[name] for name in _RANGE if name in carried})

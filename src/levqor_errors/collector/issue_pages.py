@@ -20,7 +20,9 @@ from ..errors import LevqorError, RequestRefusedError, TriageError
 from ..severity import Severity
 from ..storage import Filters, Storage
 from ..storage.issues.model import STATES, Action, Do, IssueQuery, Refusal, Sort, Triaged
+from .event_view import view
 from .forms import Form, own_page, pack_ids, read_form, unpack_ids
+from .original_frames import OriginalFrames
 from .pages import page, problem
 from .queries import read_id, read_number, read_severities, read_text
 from .sparkline import sparkline
@@ -59,10 +61,12 @@ class IssuePages:
 
     Args:
         storage: where issues are.
+        frames: finds an event's frames in its source.
     """
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, frames: OriginalFrames) -> None:
         self._storage = storage
+        self._frames = frames
 
     async def all(self, request: Request) -> Response:
         """GET /owner/issues, and POST: do something with those that are ticked."""
@@ -108,9 +112,16 @@ class IssuePages:
         if issue is None:
             raise RequestRefusedError(404, "There is no issue with this id; it may have been removed.")
         events = self._storage.recent(Filters(issue_id=issue["id"]), limit=_EVENTS)
-        latest = self._storage.get(events.errors[0]["id"]) if events.errors else None
+        stored = self._storage.get(events.errors[0]["id"]) if events.errors else None
+        latest = stored and self._frames.resolve(stored).event
         shares = self._storage.shares(issue["id"], now=at)
-        return {"issue": issue, "events": events.errors, "latest": latest, "shares": shares}
+        return {
+            "issue": issue,
+            "events": events.errors,
+            "latest": latest,
+            "view": latest and view(latest),
+            "shares": shares,
+        }
 
     async def _act(self, request: Request) -> Response:
         form = await read_form(request, _FORM_BYTES)

@@ -159,9 +159,10 @@ class Storage(Protocol):
         before: int | None = None,
         after: int | None = None,
         among: Sequence[int] | None = None,
+        whole: bool = False,
     ) -> Page:
         """Events by id, the newest first: at most `limit`, with ids under `before`, only those `among` these ids; those
-        next above `after`, whose `next` is for the page above them.
+        next above `after`, whose `next` is for the page above them. `whole`: with their context, as `get` has it.
 
         Who reads page by page meets every event that was committed before he began, once. One that another collector
         commits meanwhile may have an id that he is past already; `news` tells of it.

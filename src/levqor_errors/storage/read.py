@@ -70,16 +70,21 @@ def recent(
     before: int | None,
     among: Sequence[int] | None,
     after: int | None = None,
+    whole: bool = False,
 ) -> Page:
-    """A page of events by id, the newest first."""
+    """A page of events by id, the newest first; `whole` with their context as an object.
+
+    Raises:
+        orjson.JSONDecodeError: a context is none; see `get`.
+    """
     where, values = _where(db, filters)
     tables = _tables(db, filters)
     order = _order(db, filters)
     if before is not None:
-        where.append("e.id < ?")
+        where.append(f"{order} < ?")
         values.append(before)
     if after is not None:
-        where.append("e.id > ?")
+        where.append(f"{order} > ?")
         values.append(after)
     if among is not None:
         if not among:
@@ -89,8 +94,9 @@ def recent(
         values += [min(among), max(among), *among]
     condition = f"WHERE {' AND '.join(where)}" if where else ""
     direction = "DESC" if after is None else "ASC"
+    columns, context = ((*_PAGE_COLUMNS, "context"), ", e.context") if whole else (_PAGE_COLUMNS, "")
     rows = db.run(
-        f"SELECT {_SELECT} FROM {tables} {condition} ORDER BY {order} {direction} LIMIT ?",
+        f"SELECT {_SELECT}{context} FROM {tables} {condition} ORDER BY {order} {direction} LIMIT ?",
         [*values, limit + 1],
     )
     errors: list[dict[str, Any]] = []
@@ -100,7 +106,10 @@ def recent(
         if len(errors) == limit or size > limits.PAGE_BYTES:
             next_ = errors[-1]["id"]
             break
-        errors.append(dict(zip(_PAGE_COLUMNS, row, strict=True)))
+        event = dict(zip(columns, row, strict=True))
+        if whole:
+            event["context"] = _context(event["context"])
+        errors.append(event)
         size += sum(len(value) for value in row if isinstance(value, str))
     return Page(errors if after is None else errors[::-1], next_)
 
@@ -116,7 +125,7 @@ def get(db: Dialect, id_: int) -> dict[str, Any] | None:
     if found is None:
         return None
     event = dict(zip((*_PAGE_COLUMNS, "context"), found, strict=True))
-    event["context"] = orjson.loads(event["context"]) if event["context"] else {}
+    event["context"] = _context(event["context"])
     issue = next(
         iter(db.run(f"SELECT {', '.join(_ISSUE_COLUMNS)} FROM {db.issues} WHERE id = ?", [event["issue_id"]])), None
     )
@@ -125,6 +134,10 @@ def get(db: Dialect, id_: int) -> dict[str, Any] | None:
         event["issue"] = dict(zip(_ISSUE_COLUMNS, issue, strict=True))
         event["issue"]["grouping"] = orjson.loads(event["issue"]["grouping"])
     return event
+
+
+def _context(stored: str | None) -> Any:
+    return orjson.loads(stored) if stored else {}
 
 
 def stats(db: Dialect, filters: Filters) -> dict[str, Any]:

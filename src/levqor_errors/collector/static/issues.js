@@ -1,4 +1,4 @@
-// What the pages of issues can do with scripts and need not: tick all, say how many are ticked, narrow at once, copy, keys.
+// What the pages of issues can do with scripts and need not: tick all, say how many are ticked, narrow at once, keys.
 // j and k go up and down, x ticks, enter opens, e resolves.
 
 const form = document.getElementById("triage");
@@ -68,11 +68,3 @@ addEventListener("keydown", (event) => {
   event.preventDefault();
   action();
 });
-
-for (const button of document.querySelectorAll("[data-copy]")) {
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(button.parentElement.querySelector("input").value);
-    button.textContent = "Copied";
-  });
-}

@@ -123,9 +123,12 @@ class PostgresStorage:
         before: int | None = None,
         after: int | None = None,
         among: Sequence[int] | None = None,
+        whole: bool = False,
     ) -> Page:
         with self._searches.lent() as connection:
-            return read.recent(dialect(connection), filters, limit=limit, before=before, after=after, among=among)
+            return read.recent(
+                dialect(connection), filters, limit=limit, before=before, after=after, among=among, whole=whole
+            )
 
     def news(self, after: str | None, *, most: int) -> News:
         with self._facts.lent() as connection:

@@ -121,9 +121,15 @@ class SqliteStorage:
         before: int | None = None,
         after: int | None = None,
         among: Sequence[int] | None = None,
+        whole: bool = False,
     ) -> Page:
         with self._reader() as db:
-            return read.recent(dialect(db), filters, limit=limit, before=before, after=after, among=among)
+            try:
+                return read.recent(
+                    dialect(db), filters, limit=limit, before=before, after=after, among=among, whole=whole
+                )
+            except ValueError as error:
+                raise sqlite3.DatabaseError("malformed context") from error
 
     def news(self, after: str | None, *, most: int) -> News:
         with self._reader() as db:
