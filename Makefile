@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: run demo test lint types js unit bench bench-client bench-ingest bench-alerts bench-browser bench-postgres
+.PHONY: run demo test lint types js unit bench bench-client bench-ingest bench-alerts bench-browser bench-postgres bench-grouping
 
 run: $(VENV)/.installed
 	$(BIN)/levqor-errors collector --host $(HOST) --port $(PORT)
@@ -50,7 +50,7 @@ $(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@touch $@ $(VENV)/.installed
 
-bench: bench-client bench-browser bench-ingest bench-postgres bench-alerts
+bench: bench-client bench-browser bench-ingest bench-postgres bench-alerts bench-grouping
 
 bench-client: $(VENV)/.installed-bench
 	$(BIN)/python bench/client.py
@@ -72,6 +72,9 @@ bench-postgres: $(VENV)/.installed-test
 
 bench-alerts: $(VENV)/.installed-test
 	PYTHONPATH=tests $(BIN)/python bench/alerts.py
+
+bench-grouping: $(VENV)/.installed-test
+	$(BIN)/python bench/grouping.py
 
 $(VENV)/.installed-bench: $(VENV)/.installed-test bench/requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r bench/requirements.txt

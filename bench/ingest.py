@@ -68,7 +68,7 @@ def raw_inserts(count: int = 20_000) -> float:
             start = time.perf_counter()
             for first in range(0, count, BATCH):
                 connection.execute("BEGIN IMMEDIATE")
-                insert = f"INSERT INTO error_events VALUES ({', '.join('?' * 15)})"
+                insert = f"INSERT INTO error_events VALUES ({', '.join('?' * 15)}, NULL)"
                 connection.executemany(insert, rows[first : first + BATCH])
                 connection.execute(
                     "INSERT INTO error_events_fts (rowid, message, stack) "

@@ -43,7 +43,7 @@ def do(storage: Storage, action: str, *issues: int, **more: Any) -> Triaged:
 def by_issue(database: Database) -> dict[str, int]:
     """How many events of each issue are stored."""
     query = (
-        "SELECT json_extract(grouping, '$[2]'), COUNT(error_events.id) FROM issues"
+        "SELECT json_extract(issues.grouping, '$[2]'), COUNT(error_events.id) FROM issues"
         " LEFT JOIN error_events ON issue_id = issues.id GROUP BY issues.id ORDER BY issues.id"
     )
     return dict(rows(database, query))

@@ -444,6 +444,11 @@ CONTEXTS = st.fixed_dictionaries(
 PARTS = st.lists(st.text(st.characters(), max_size=8), max_size=4)
 
 
+def normalized(message: str, context: dict[str, Any], parts: list[str]) -> ErrorEvent:
+    """The event of whatever somebody sends."""
+    return normalize({"message": message, "context": context, "fingerprint": parts}, received_at=NOW)
+
+
 def assert_usable(result: Group) -> None:
     """What the storage and the pages rely on."""
     assert len(result.fingerprint) == 32
@@ -458,7 +463,7 @@ def assert_usable(result: Group) -> None:
 @settings(QUICK, max_examples=400)
 @given(CONTEXTS, PARTS, st.text(st.characters(), min_size=1).filter(lambda text: not text.isspace()))
 def test_no_context_stops_it(context: dict[str, Any], parts: list[str], message: str) -> None:
-    checked = normalize({"message": message, "context": context, "fingerprint": parts}, received_at=NOW)
+    checked = normalized(message, context, parts)
     result = group(checked)
     assert_usable(result)
     # A pure function of the event.

@@ -62,6 +62,10 @@ def fill(database: Database) -> int:
         "INSERT INTO grouping_rules (service, kind, parts, position, treat, created_at)"
         " VALUES ('shop', 'message', '[\"user <number>\"]', 1, 'constant', '2026')",
     )
+    # As if it had been stopped in the middle of regrouping.
+    execute(database, "INSERT INTO grouping_version VALUES (7)")
+    execute(database, "INSERT INTO regroup_services VALUES ('shop', 3), ('Zebra', 0)")
+    execute(database, "INSERT INTO regroup (issue_id, from_id, asked, changed, opened) VALUES (3, 0, 1, 1, 2)")
     execute(
         database,
         "UPDATE alert_outbox SET decided_at = '2026-11-23T13:06:00.000Z', decision = 'told', why = 'x', alert_id = 1"

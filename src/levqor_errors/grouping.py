@@ -3,7 +3,7 @@
 By the first of these that the event has: the sender's own fingerprint; its exceptions' types with the in-app
 functions they went through; its message with the parts taken out that differ from one occurrence to the next. The
 service is always part of it. Line numbers are not: they move with every release. From here the event and its group go
-to the storage.
+to the storage. What the owner wants otherwise is in `grouping_rules.py`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from .clean import clean_text
 from .event import ErrorEvent
 
 TITLE_CHARS: Final = 200
+#: Kinds of groups, their first part, that are not found from what an event says of itself.
+GIVEN_KINDS: Final = frozenset({"custom", "overflow"})
 #: How much of a message is looked at: what tells two messages apart stands at their start.
 _MESSAGE_CHARS: Final = 1_000
 #: The innermost in-app functions of each exception; deeper callers differ by the way one came, not by the fault.
@@ -42,6 +44,7 @@ _VARIABLE: Final = (
     ("number", "", r"[+-]?\b\d+(?:[.,]\d+)*|(?<=[^\W\d])\d+"),
 )
 _SIGNS: Final = tuple("-@.:\"'`")
+_WORD: Final = re.compile(r"\S+")
 #: Fingerprints of this many groups are remembered, if what they are made from is no longer than this.
 _REMEMBERED: Final = 4_096
 _REMEMBERED_CHARS: Final = 2_000
@@ -60,23 +63,24 @@ class Group(NamedTuple):
 
 def group(event: ErrorEvent) -> Group:
     """The group of an event. Never raises, whatever shape the event's context has."""
-    exceptions = _exceptions(event.context)
+    exceptions = exceptions_of(event.context)
     if event.fingerprint:
         parts = ("custom", event.service, *event.fingerprint)
     elif exceptions:
         parts = ("exception", event.service, *_exception_parts(exceptions))
     else:
-        parts = ("message", event.service, message_template(_logged_template(event.context) or event.message))
-    return Group(_fingerprint(parts), _title(event, exceptions), parts)
+        parts = ("message", event.service, message_template(logged_template(event.context) or event.message))
+    return Group(fingerprint_of(parts), _title(event, exceptions), parts)
 
 
 def overflow_group(service: str) -> Group:
     """Where a service's events of new groups go while whoever sends them has opened too many (`limits.NEW_ISSUES`)."""
     parts = ("overflow", service)
-    return Group(_fingerprint(parts), "More new errors than issues may be opened", parts)
+    return Group(fingerprint_of(parts), "More new errors than issues may be opened", parts)
 
 
-def _fingerprint(parts: tuple[str, ...]) -> str:
+def fingerprint_of(parts: tuple[str, ...]) -> str:
+    """The fingerprint of a group that is made from these parts."""
     short = sum(map(len, parts)) <= _REMEMBERED_CHARS
     return _remembered_digest(parts) if short else _digest(parts)
 
@@ -92,8 +96,18 @@ _remembered_digest = lru_cache(_REMEMBERED)(_digest)
 def message_template(message: str) -> str:
     """A message with its numbers, ids, addresses, times and quoted parts replaced by what they are: `<number>`."""
     message = message[:_MESSAGE_CHARS]
-    pattern = _variable(tuple(map(message.__contains__, _SIGNS)))
-    return pattern.sub(lambda match: f"<{match.lastgroup}>", message).strip()
+    return _pattern_for(message).sub(lambda match: f"<{match.lastgroup}>", message).strip()
+
+
+def words_of(message: str) -> list[tuple[int, int]]:
+    """Where the words of a message are: one for each that its template has, between blanks. A quotation is one word."""
+    message = message[:_MESSAGE_CHARS]
+    masked = _pattern_for(message).sub(lambda match: "x" * len(match.group()), message)
+    return [match.span() for match in _WORD.finditer(masked)]
+
+
+def _pattern_for(message: str) -> re.Pattern[str]:
+    return _variable(tuple(map(message.__contains__, _SIGNS)))
 
 
 @lru_cache
@@ -106,7 +120,7 @@ def _variable(present: tuple[bool, ...]) -> re.Pattern[str]:
     )
 
 
-def _exceptions(context: dict[str, Any]) -> list[dict[str, Any]]:
+def exceptions_of(context: dict[str, Any]) -> list[dict[str, Any]]:
     """The exception chain, the raised one first; empty unless it has the shape that our clients send."""
     chain = context.get("exceptions")
     if not isinstance(chain, list):
@@ -122,21 +136,33 @@ def _exception_parts(exceptions: list[dict[str, Any]]) -> list[str]:
     parts: list[str] = []
     for exception in exceptions:
         parts.append(exception["type"])
-        frames = exception.get("frames")
-        frames = [frame for frame in frames if isinstance(frame, dict)] if isinstance(frames, list) else []
-        in_app = [frame for frame in frames if frame.get("in_app")] or frames
-        parts.extend(
-            f"{frame.get('module') or frame.get('file')}:{frame.get('function')}" for frame in in_app[-_FRAMES:]
-        )
-        if not any(frame.get("function") for frame in in_app):
-            # Without frames the type alone would put every ValueError of a service into one issue. Nor do those of
-            # a browser's nameless functions say more than which file it was.
-            value = exception.get("value")
-            parts.append(message_template(value) if isinstance(value, str) else "")
+        places, by_text = way_of(exception)
+        parts.extend(places)
+        if by_text:
+            parts.append(message_template(value_of(exception)))
     return parts
 
 
-def _logged_template(context: dict[str, Any]) -> str | None:
+def way_of(exception: dict[str, Any]) -> tuple[list[str], bool]:
+    """The functions that an exception went through, as they are told apart, and whether its text tells it apart, too.
+
+    Without frames the type alone would put every ValueError of a service into one issue. Nor do those of a browser's
+    nameless functions say more than which file it was.
+    """
+    frames = exception.get("frames")
+    frames = [frame for frame in frames if isinstance(frame, dict)] if isinstance(frames, list) else []
+    in_app = [frame for frame in frames if frame.get("in_app")] or frames
+    places = [f"{frame.get('module') or frame.get('file')}:{frame.get('function')}" for frame in in_app[-_FRAMES:]]
+    return places, not any(frame.get("function") for frame in in_app)
+
+
+def value_of(exception: dict[str, Any]) -> str:
+    """An exception's text; empty if it has none."""
+    value = exception.get("value")
+    return value if isinstance(value, str) else ""
+
+
+def logged_template(context: dict[str, Any]) -> str | None:
     """The unformatted message of a logging call: `user %s has no cart`, the same for every user."""
     template = context.get("message_template")
     return template if isinstance(template, str) and template else None

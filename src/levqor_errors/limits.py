@@ -99,6 +99,20 @@ PAGE_MAX: Final = 500
 #: A page of `recent` ends early past this, so that 500 hostile events of 64 KB cannot make an answer of 32 MB.
 PAGE_BYTES: Final = 4 * 1024 * 1024
 SEARCH_CHARS: Final = 200
+
+# -- a live stream (collector/feed.py, stream.py) -----------------------------------------------------------------
+#: Of one process, all together. Each costs the database a query a second while events come, unless its filters are
+#: another's too.
+STREAMS: Final = 50
+#: News are read and given out at most so often, in seconds.
+STREAM_SECONDS: Final = 1.0
+#: Each time so many are sent one by one; the rest is a number.
+STREAM_EVENTS: Final = 20
+#: News that are read in one go: of a second of the heaviest load, or for whoever comes back. Who is further behind is
+#: told to read pages anew.
+STREAM_CATCH_UP: Final = 20_000
+#: Between two comments that show a stream to be alive; proxies give up one that is silent for 60.
+HEARTBEAT_SECONDS: Final = 15.0
 #: A read of the database is broken off after this. What a page needs takes milliseconds; a search for a word that most
 #: events have, in a range that has few, may take long.
 READ_SECONDS: Final = 10.0
@@ -136,6 +150,11 @@ COUNTED_NAMES: Final = 100
 ISSUE_USERS: Final = 10_000
 #: Releases that an issue which is resolved in the next one knows as old ones; the latest.
 OLD_RELEASES: Final = 200
+#: Rules by which the owner has parts of groups treated otherwise: of one service, and in all.
+GROUPING_RULES_SERVICE: Final = 200
+GROUPING_RULES: Final = 1_000
+#: Issues that are opened for stored events of one issue when it is regrouped; events past them stay where they are.
+REGROUP_ISSUES: Final = 1_000
 #: Groups remembered to have an issue already.
 SEEN_GROUPS: Final = 20_000
 #: A client that was told to wait and does not: bodies past these sizes as sent are refused unread. gzip inflates up to

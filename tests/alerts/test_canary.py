@@ -106,6 +106,26 @@ def test_of_a_channel_that_is_down_was_told_before(storage: Storage, database: D
     assert [(title.rpartition(": ")[2], channel) for title, channel in told(database)] == [("busy", "email")]
 
 
+def test_a_channel_that_was_down_then_is_not_told_of_when_it_is_well_again(
+    storage: Storage, database: Database
+) -> None:
+    canary(storage).send("2026-11-23", NOW)
+    note(storage, "telegram", ChannelPassingError("401"))
+    note(storage, "email", Sent(None, "250 fine"))
+    later = NOW + timedelta(hours=14)
+    for state, at in (("down", LATE), ("ok", later)):
+        with storage.alerts() as store:
+            now = instants.to_text(at)
+            health.write(store.memory, "telegram", ChannelHealth(state, now), now=now)
+        canary(storage).look(at)
+    assert told(database) == []
+    # The next day's is looked at again.
+    canary(storage).send("2026-11-24", later)
+    note(storage, "email", ChannelPassingError("busy"))
+    canary(storage).look(later + timedelta(minutes=11))
+    assert "nothing is known of telegram; email FAILED: busy" in told(database)[0][0]
+
+
 def test_the_result_of_an_earlier_one_counts_no_more(storage: Storage) -> None:
     canary(storage).send("2026-11-23", NOW)
     with storage.alert_reader() as store:

@@ -104,6 +104,37 @@ def test_all_of_it_without_scripts(plain: Page) -> None:
     expect(plain.get_by_label("Note")).to_have_value("")
 
 
+def test_a_part_is_treated_otherwise_without_scripts(plain: Page) -> None:
+    plain.get_by_role("link", name="issue two").click()
+    grouping = plain.locator("#grouping")
+    grouping.get_by_text("two", exact=True).click()
+    grouping.get_by_role("button", name="Treat as variable").click()
+    expect(plain.get_by_role("status").first).to_contain_text("Grouping changed for 1 issue.")
+    address = plain.url.partition("?")[0]
+    for _ in range(50):
+        plain.goto(address)
+        if plain.locator(".numbers").inner_text().startswith("10"):
+            break
+    expect(plain.locator(".numbers")).to_contain_text("10")
+    expect(plain.get_by_role("heading", level=1)).to_have_text("issue two")
+    grouping.get_by_text("<any>", exact=True).click()
+    grouping.get_by_role("button", name="Take the rule back").click()
+    expect(plain.get_by_role("status").first).to_contain_text("A rule was taken back for 1 issue.")
+
+
+def test_one_that_was_merged_is_split_off(issues: Page, collector: CollectorProcess, complaints: Complaints) -> None:
+    issues.get_by_label("Tick issue one").check()
+    issues.get_by_label("Tick issue two").check()
+    issues.get_by_role("button", name="Merge").click()
+    expect(issues.get_by_role("status")).to_contain_text("Merged 1 issue.")
+    issues.get_by_role("link", name="issue one").click()
+    issues.locator("#grouping").get_by_role("button", name="Split off").click()
+    expect(issues.get_by_role("status").first).to_contain_text("Split off 1 issue.")
+    issues.goto(f"{collector.url}/owner/issues")
+    assert sorted(titles(issues)) == ["issue four", "issue one", "issue three", "issue two"]
+    assert complaints == []
+
+
 def test_a_link_is_copied_and_works_for_others(issues: Page, browser: Browser, complaints: Complaints) -> None:
     issues.context.grant_permissions(["clipboard-read", "clipboard-write"])
     issues.get_by_role("link", name="issue one").click()
@@ -129,6 +160,8 @@ def test_nobody_is_shut_out(issues: Page, collector: CollectorProcess, scheme: s
     issues.set_viewport_size({"width": width, "height": 800})
     for path in ("/owner/issues", "/owner/issues/1", "/owner/issues?state=resolved"):
         issues.goto(f"{collector.url}{path}")
+        for part in issues.locator("#grouping summary").all()[:1]:
+            part.click()
         serious = [one for one in Axe().run(issues).response["violations"] if one["impact"] in ("serious", "critical")]
         assert serious == []
         assert issues.evaluate("document.documentElement.scrollWidth") <= width

@@ -96,7 +96,9 @@ def test_channels_with_their_last_success(
         with owner(collector.url) as client:
             return client.get(HANDBOOK).text
 
-    wait_until(lambda: re.search(r"<td>telegram</td>.*?ok</span> since.*?<td><time", page(), re.DOTALL))
+    wait_until(
+        lambda: re.search(r"<td>telegram</td>\s*<td>chat [-\d]+</td>.*?ok</span> since.*?<td><time", page(), re.DOTALL)
+    )
     assert "You are told at once, by telegram and email" in page()
 
 

@@ -12,7 +12,8 @@ from starlette.types import ASGIApp
 from levqor_errors.collector import create_app
 from levqor_errors.collector.assets import VERSIONED
 from levqor_errors.config import CollectorSettings
-from support import SECRET, Database, event_ids, served
+from stream_support import listening
+from support import SECRET, Database, event_ids, served, wait_until
 
 
 @pytest.mark.parametrize("framework", ["starlette", "fastapi"])
@@ -41,4 +42,8 @@ def test_the_collector_works_mounted(framework: str, database: Database) -> None
         assert "from a mounted collector" in page.text
         assert f'href="/monitor{VERSIONED}/style.css"' in page.text
         assert client.get("/static/style.css").status_code == 200
+        assert 'data-stream="/monitor/api/errors/stream?after=' in page.text
+        with listening(client) as listener:
+            client.post("/api/errors/log", json={"message": "live from a mounted collector"})
+            wait_until(lambda: listener.messages == ["live from a mounted collector"])
     collector.state.collector.close()

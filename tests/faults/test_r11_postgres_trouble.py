@@ -18,7 +18,8 @@ import pytest
 import support
 from load_support import Load, check_kept
 from postgres_support import PostgresDatabase, PostgresServer
-from support import SECRET, CollectorProcess, wait_until
+from stream_support import listening
+from support import SECRET, CollectorProcess, owner, wait_until
 
 StartCollector = Callable[..., CollectorProcess]
 #: A database, the addresses of three collectors on it, and load on all of them.
@@ -67,16 +68,21 @@ def recent(url: str) -> int:
 @pytest.mark.usefixtures("short_patience")
 def test_r11_a_restart(three: Three, server: PostgresServer) -> None:
     _, urls, load = three
-    for _ in range(3):
-        server.kill()
-        load.wait_for_refusals(1)
-        answer = httpx.post(f"{urls[0]}/api/errors/log", json={"message": "x"}, timeout=60)
-        assert (answer.status_code, int(answer.headers["Retry-After"]) > 0) == (503, True)
-        assert recent(urls[0]) == 503
-        wait_until(lambda: not healthy(urls[0]))
-        server.restart()
-        load.wait_for(100)
-        wait_until(lambda: recent(urls[0]) == 200)
+    with owner(urls[0]) as client, listening(client) as listener:
+        for _ in range(3):
+            server.kill()
+            load.wait_for_refusals(1)
+            answer = httpx.post(f"{urls[0]}/api/errors/log", json={"message": "x"}, timeout=60)
+            assert (answer.status_code, int(answer.headers["Retry-After"]) > 0) == (503, True)
+            assert recent(urls[0]) == 503
+            wait_until(lambda: not healthy(urls[0]))
+            server.restart()
+            load.wait_for(100)
+            wait_until(lambda: recent(urls[0]) == 200)
+            # A live stream goes on over it.
+            told = listener.total
+            wait_until(lambda: listener.total > told + 10)  # noqa: B023
+        assert not listener.over
 
 
 def test_r11_connections_that_are_cut(three: Three, server: PostgresServer) -> None:

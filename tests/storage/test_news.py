@@ -104,6 +104,10 @@ def test_events_among_the_news_come_by_the_filters(storage: Storage) -> None:
     found = storage.recent(Filters(q="mail"), limit=10, among=ids[1:4])
     assert [event["id"] for event in found.errors] == [ids[3], ids[2]]
     assert storage.recent(Filters(), limit=10, among=[]).errors == []
+    assert storage.matching(Filters(service="shop"), ids) == ids[:2]
+    assert storage.matching(Filters(q="mail"), ids[3:0:-1]) == ids[2:4]
+    assert storage.matching(Filters(), [ids[0], 999_999]) == ids[:1]
+    assert storage.matching(Filters(), []) == []
 
 
 def test_what_is_no_cursor_of_this_database_says_that_something_may_be_missed(storage: Storage) -> None:

@@ -27,6 +27,8 @@ from .routes import Routes
 RESULT: Final = "canary"
 #: The one that is under way, or was last: `{"day", "at", "event_id"}`.
 _SENT: Final = "canary sent"
+#: The day of the last one that was looked at when it should have come through.
+_LOOKED: Final = "canary looked"
 #: It comes through in a moment, unless something is wrong.
 PATIENCE_SECONDS: Final = 600.0
 #: What came of an older one says nothing about today.
@@ -70,14 +72,16 @@ class Canary:
         try:
             self._post(event)
         except LevqorError as error:
-            self._tell(day, f"the collector did not take its event: {error}", now)
+            with self._storage.alerts() as store:
+                self._tell(store, day, f"the collector did not take its event: {error}", now)
 
     def look(self, now: datetime) -> None:
-        """Tell of one that should have come through by now."""
+        """Tell of one that should have come through by now. Each is looked at once: a channel that was down then, and
+        is well again, has been told of."""
         with self._storage.alert_reader() as store:
             sent, result = _load(store, _SENT), _load(store, RESULT)
-            down = health.down(store.memory)
-        if not sent or clock.is_within(sent["at"], PATIENCE_SECONDS, now):
+            looked, down = store.memory.get(_LOOKED), health.down(store.memory)
+        if not sent or sent["day"] == looked or clock.is_within(sent["at"], PATIENCE_SECONDS, now):
             return
         channels: dict[str, str] = result.get("channels", {})
         # One that is down is told of already.
@@ -85,19 +89,20 @@ class Canary:
         wrong += [
             f"{name} {said}" for name, said in sorted(channels.items()) if said.startswith(FAILED) and name not in down
         ]
-        if wrong:
-            self._tell(sent["day"], "; ".join(wrong), now)
+        with self._storage.alerts() as store:
+            store.memory.put(_LOOKED, sent["day"], now=instants.to_text(now))
+            if wrong:
+                self._tell(store, sent["day"], "; ".join(wrong), now)
 
-    def _tell(self, day: str, why: str, now: datetime) -> None:
+    def _tell(self, store: AlertStore, day: str, why: str, now: datetime) -> None:
         at = instants.to_text(now)
         content = {
             "title": f"The daily check of {day} did not come through: {why}",
             "lines": ["An error might not be told of either. `levqor-errors doctor` says more."],
         }
         alert = Alert(f"canary failed {day}", Kind.CHANNEL.value, "error", None, None, content)
-        with self._storage.alerts() as store:
-            channels = self._routes.of(Kind.CHANNEL, alert.severity, None, None)
-            store.outbox.add(alert, self._routes.usable(channels, health.down(store.memory)), now=at)
+        channels = self._routes.of(Kind.CHANNEL, alert.severity, None, None)
+        store.outbox.add(alert, self._routes.usable(channels, health.down(store.memory)), now=at)
 
 
 def last(store: AlertStore, now: datetime) -> dict[str, Any] | None:

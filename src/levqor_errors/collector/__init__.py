@@ -7,6 +7,7 @@ ingest.py     POST /api/errors/log: through the gate and the grouping, to the wr
 writer.py     many requests to a commit
 refusals.py   what was not taken, counted
 janitor.py    retention, quota, and writing down what was refused
+regrouping.py the rules of grouping in force; has what is stored follow. grouping.py, what the owner says of it
 queries.py    the JSON API for reading
 source_maps.py  maps of built JavaScript, taken and listed; original_frames.py, an event's frames by them
 pages.py      the owner's pages: their templates, headers and the bar at the top; assets.py, their scripts and styles

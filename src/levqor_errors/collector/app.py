@@ -37,6 +37,8 @@ from .errors_page import ErrorsPage
 from .event_page import EventPage
 from .export import Export
 from .facts import FactsReader
+from .feed import Feed
+from .grouping import Grouping
 from .handbook import Handbook
 from .health import Health
 from .ingest import Ingest
@@ -53,10 +55,12 @@ from .original_frames import OriginalFrames
 from .proxies import Proxies
 from .queries import Queries
 from .refusals import Refusals
+from .regrouping import RulesInForce
 from .secret import owner_secret
 from .shares import Shares
 from .sharing import Ledger, Sharing
 from .source_maps import SourceMaps
+from .stream import Stream
 from .writer import Writer
 
 INGEST_PATH: Final = "/api/errors/log"
@@ -72,6 +76,8 @@ class Collector:
         self.writer = Writer(storage)
         self.writer.on_critical = self.alerting.wake
         self.auth = Auth(secret, storage)
+        self.feed = Feed(storage)
+        self.stream = Stream(self.feed, self.auth)
         self.facts = FactsReader(self._tell)
         self.handbook = Handbook(storage, settings, alerts, self.alerting)
         self.janitor = Janitor(
@@ -98,7 +104,9 @@ class Collector:
             keys[self.canary_key] = CANARY_SERVICE
         self.original_frames = OriginalFrames(storage)
         self.source_maps = SourceMaps(storage, settings.max_database_bytes)
-        self.ingest = Ingest(self.writer, self.refusals, limiter, Keys(keys), Cors(settings.allowed_origins))
+        self.rules = RulesInForce(storage)
+        cors = Cors(settings.allowed_origins)
+        self.ingest = Ingest(self.writer, self.refusals, limiter, Keys(keys), cors, self.rules)
 
     def _tell(self) -> dict[str, Any]:
         health = self.storage.health()
@@ -110,9 +118,11 @@ class Collector:
 
     def close(self) -> None:
         """Take no more, and close the database. What is not committed by then is not answered with a 2xx either."""
+        self.feed.close()
         self.writer.close()
         self.alerting.close()
         self.janitor.close()
+        self.rules.close()
         if self.sharing is not None:
             self.sharing.close()
         self.storage.close()
@@ -227,16 +237,21 @@ def _owner(collector: Collector) -> list[BaseRoute]:
     issues = IssuePages(collector.storage, collector.original_frames)
     issues_api = IssuesApi(collector.storage)
     shares = Shares(collector.storage, issues)
+    grouping = Grouping(collector.storage, collector.rules)
     login = Login(collector.auth)
     return [
         Route("/api/errors/recent", queries.recent),
         Route("/api/errors/news", queries.news),
         Route("/api/errors/stats", queries.stats),
+        Route("/api/errors/stream", collector.stream.get),
         Route("/api/errors/{id}", queries.get),
         Route("/api/errors/{id}/alerts", queries.alerts),
         Route("/api/issues", issues_api.issues),
         Route("/api/issues/undo", issues_api.undo, methods=["POST"]),
         Route("/api/issues/{id:int}", issues_api.one, methods=["GET", "POST"]),
+        Route("/api/issues/{id:int}/grouping", grouping.explain, methods=["GET", "POST"]),
+        Route("/api/issues/{id:int}/grouping/{rule:int}", grouping.rule, methods=["DELETE"]),
+        Route("/api/issues/{id:int}/split", grouping.split, methods=["POST"]),
         Route("/api/sourcemaps", collector.source_maps.answer, methods=["GET", "POST", "DELETE"]),
         Route("/", errors_page.home),
         Route("/owner/errors", errors_page.errors),
@@ -245,6 +260,7 @@ def _owner(collector: Collector) -> list[BaseRoute]:
         Route("/owner/handbook", collector.handbook.get),
         Route("/owner/issues", issues.all, methods=["GET", "POST"]),
         Route("/owner/issues/{id}", issues.issue),
+        Route("/owner/issues/{id}/grouping", grouping.press, methods=["POST"]),
         Route("/owner/issues/{id}/shares", shares.change, methods=["POST"]),
         Route("/owner/undo", issues.undo, methods=["POST"]),
         Route("/logout", login.sign_out, methods=["POST"]),

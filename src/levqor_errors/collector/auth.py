@@ -1,8 +1,8 @@
 """Who is the owner. Everything that `app.py` does not list as public passes `OwnerOnly` before it is even routed.
 
 Three ways in: the secret in `X-Internal-Secret` (for programs), a session cookie (for browsers), and the one-time
-link printed at start, which `login.py` turns into a session. Sessions live in the database by the hash of their
-token, so that signing out ends them for everybody who has a copy.
+link printed at start, which `login.py` turns into a session. Sessions live in the database by a hash of their token,
+so that signing out ends them for everybody who has a copy; the secret is in that hash, so that a new one ends them all.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import time
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Final
 from urllib.parse import urlencode
@@ -27,6 +29,8 @@ from .throttle import Throttle
 
 COOKIE: Final = "levqor_errors_session"
 SESSION_LIFE: Final = timedelta(days=30)
+#: Seconds for which a link signs in. It stays in a log or a terminal for as long as these are kept.
+LINK_SECONDS: Final = 24 * 3600.0
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 
 
@@ -36,13 +40,16 @@ class Auth:
     Args:
         secret: the owner's secret.
         storage: where sessions are kept.
+        clock: seconds, never going back.
     """
 
-    def __init__(self, secret: str, storage: Storage) -> None:
+    def __init__(self, secret: str, storage: Storage, clock: Callable[[], float] = time.monotonic) -> None:
         self._secret = _digest(secret.encode())
         self._storage = storage
-        self._throttle = Throttle()
-        self._links: set[bytes] = set()
+        self._clock = clock
+        self._throttle = Throttle(clock)
+        #: By the digest of its token, when each link ends, by the clock.
+        self._links: dict[bytes, float] = {}
 
     def knows_secret(self, given: bytes, address: str) -> bool:
         """Whether the given secret is the owner's; a wrong one counts against the address.
@@ -62,29 +69,31 @@ class Auth:
     def new_link_token(self) -> str:
         """A token that signs in once, for a link."""
         token = secrets.token_urlsafe(32)
-        self._links.add(_digest(token.encode()))
+        self._links[_digest(token.encode())] = self._clock() + LINK_SECONDS
         return token
 
-    async def sign_in_by_link(self, token: str) -> str | None:
-        """Begin a session if the token is a link's that was not used yet; see `sign_in`."""
+    async def sign_in_by_link(self, token: str, request: Request) -> str | None:
+        """Begin a session if the token is a link's that was not used yet and is not too old; see `sign_in`."""
         digest = _digest(token.encode(errors="replace"))
-        if digest not in self._links:
-            return None
         # Gone before anything is awaited, so that it works once; back again if the session could not be kept.
-        self._links.remove(digest)
+        end = self._links.pop(digest, None)
+        if end is None or self._clock() >= end:
+            return None
         try:
-            return await self.sign_in()
+            return await self.sign_in(request)
         except StorageUnavailableError:
-            self._links.add(digest)
+            self._links[digest] = end
             raise
 
-    async def sign_in(self) -> str:
-        """Begin a session; its token goes into the cookie."""
+    async def sign_in(self, request: Request) -> str:
+        """Begin a session; its token, never one that a browser came with, goes into the cookie. What the browser came
+        with ends: nobody could sign it out any more."""
+        await self.sign_out(request)
         token = secrets.token_urlsafe(32)
         now = datetime.now(timezone.utc)
         await run_in_threadpool(
             self._storage.add_session,
-            _digest(token.encode()).hex(),
+            self._session_hash(token),
             created_at=instants.to_text(now),
             expires_at=instants.to_text(now + SESSION_LIFE),
         )
@@ -94,7 +103,12 @@ class Auth:
         """End the request's session."""
         token = _cookie(request)
         if token:
-            await run_in_threadpool(self._storage.drop_session, _digest(token.encode()).hex())
+            await run_in_threadpool(self._storage.drop_session, self._session_hash(token))
+
+    async def sign_out_everywhere(self) -> None:
+        """End all sessions, and all links of this collector that were not used yet."""
+        self._links.clear()
+        await run_in_threadpool(self._storage.drop_sessions)
 
     async def has_session(self, request: Request) -> bool:
         """Whether the request comes with a session that is in force."""
@@ -102,7 +116,10 @@ class Auth:
         if not token or len(token) > limits.SECRET_BYTES:
             return False
         now = instants.to_text(datetime.now(timezone.utc))
-        return await run_in_threadpool(self._storage.has_session, _digest(token.encode()).hex(), now=now)
+        return await run_in_threadpool(self._storage.has_session, self._session_hash(token), now=now)
+
+    def _session_hash(self, token: str) -> str:
+        return hmac.digest(self._secret, token.encode(), "sha256").hex()
 
 
 class OwnerOnly:

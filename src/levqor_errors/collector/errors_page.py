@@ -27,6 +27,7 @@ from .login import HOME
 from .pages import page, problem
 from .queries import read_number
 from .ranges import CUSTOM, DEFAULT, Range, edges, read_list
+from .stream import query_of_page
 from .strip import strip
 from .timeline import timeline, totals, unit_of
 
@@ -63,20 +64,29 @@ class ErrorsPage:
         carried = {name: value for name, value in given.items() if value}
         try:
             filters, span = read_list(params)
+            # First, so that nothing falls between what the page has and what is told live.
+            live = await run_in_threadpool(self._live, params, filters, carried)
             values = await run_in_threadpool(self._read, params, filters, span, carried)
         except (RequestRefusedError, StorageUnavailableError) as error:
             return problem(request, error)
         health = strip(await self._health.report(owner=True))
         if values is None:
             return page(
-                request, "welcome.html", strip=health, address=self._address(request), needs_key=self._needs_key
-            )
+                request, "welcome.html", strip=health, address=self._address(request), needs_key=self._needs_key,
+                live=live, errors=[],
+            )  # fmt: skip
         kept: dict[str, str] = {name: carried[name] for name in _RANGE if name in carried}
         return page(
-            request, "errors.html", **values, strip=health, given=given, carried=carried, span=span,
+            request, "errors.html", **values, live=live, strip=health, given=given, carried=carried, span=span,
             chosen=filters.severity, severities=SEVERITIES, sources=list(Source), clear=address(kept),
             is_default=span.name == DEFAULT and "range" not in carried, is_custom=span.name == CUSTOM,
         )  # fmt: skip
+
+    def _live(self, params: QueryParams, filters: Filters, carried: dict[str, str]) -> str | None:
+        """What to ask the live stream for; `None`: a page of older events stays as it is."""
+        if params.get("before") or params.get("after"):
+            return None
+        return query_of_page(self._storage, {name: carried[name] for name in carried if name != "range"}, filters)
 
     def _read(
         self, params: QueryParams, filters: Filters, span: Range, carried: dict[str, str]

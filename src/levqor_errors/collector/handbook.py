@@ -4,7 +4,6 @@ channels are. An empty list of errors leads to it.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, Final
 
@@ -12,14 +11,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..alerts import health
-from ..alerts.canary import RESULT
+from ..alerts import canary, clock, health
 from ..alerts.daily import LAST_SUMMARY
 from ..config import AlertSettings, CollectorSettings
 from ..errors import StorageUnavailableError
 from ..severity import Severity
 from ..storage import Storage
 from .alerting import Alerting
+from .auth import SESSION_LIFE
 from .pages import page, problem
 from .settings_shown import clock_time, of_alerts, of_collector
 
@@ -59,7 +58,7 @@ class Handbook:
             request, "handbook.html", **known, address=self.address(request), keys=services,
             severities=self._severities(), collector=of_collector(self._settings), alerts=of_alerts(self._alerts),
             summary_at=f"{clock_time(self._alerts.summary_at)} {self._alerts.summary_zone}",
-            cap=self._alerts.cap, defaults=self._alerts.defaults,
+            cap=self._alerts.cap, defaults=self._alerts.defaults, session_days=SESSION_LIFE.days,
         )  # fmt: skip
 
     def _known(self) -> dict[str, Any]:
@@ -67,15 +66,15 @@ class Handbook:
             channels = [
                 {
                     "name": channel.name,
+                    "target": channel.target,
                     "health": health.read(store.memory, channel.name),
                     **store.deliveries.last_ended(channel.name),
                 }
                 for channel in self._alerting.channels
             ]
-            canary = store.memory.get(RESULT)
             return {
                 "channels": channels,
-                "canary": json.loads(canary) if canary else None,
+                "canary": canary.last(store, clock.now()),
                 "last_summary": store.memory.get(LAST_SUMMARY),
             }
 

@@ -28,7 +28,6 @@ from ..errors import (
     StorageUnavailableError,
 )
 from ..event import normalize
-from ..grouping import group
 from ..storage import NewEvent
 from .answers import error_status, send_empty, send_json
 from .body import Decoded, decode, read_body
@@ -37,6 +36,7 @@ from .keys import Keys, bind
 from .limiter import Limiter
 from .proxies import client_of
 from .refusals import Reason, Refusals
+from .regrouping import RulesInForce
 from .writer import Writer, WriteResult
 
 logger = logging.getLogger("levqor_errors.collector")
@@ -53,10 +53,20 @@ class Ingest:
         limiter: how much may be sent; `None`: there is no limit.
         keys: who may send.
         cors: which web pages may.
+        rules: by which events are grouped.
     """
 
-    def __init__(self, writer: Writer, refusals: Refusals, limiter: Limiter | None, keys: Keys, cors: Cors) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        refusals: Refusals,
+        limiter: Limiter | None,
+        keys: Keys,
+        cors: Cors,
+        rules: RulesInForce,
+    ) -> None:
         self._writer = writer
+        self._rules = rules
         self._clock = _Clock()
         self._refusals = refusals
         self._limiter = limiter
@@ -104,7 +114,9 @@ class Ingest:
         if not isinstance(raw, dict):
             raise RequestRefusedError(400, "the body must be a JSON object (an event) or an array of them")
         event = bind(normalize(raw, received_at=self._clock.now(), plain=decoded.plain), service)
-        (result,) = await self._store([NewEvent(event, group(event))], decoded, client)
+        grouper = self._rules.grouper
+        new = NewEvent(event, grouper.group(event), rules=grouper.version)
+        (result,) = await self._store([new], decoded, client)
         if isinstance(result, EventUnstorableError):
             raise result
         return 200 if result.duplicate else 201, {"ok": True, "id": result.id, "event_id": result.event_id}
@@ -114,6 +126,7 @@ class Ingest:
             # Before the gate, whose work on a large batch is what a flood would cost most.
             self._limiter.check(client, len(decoded.events), decoded.size)
         now = self._clock.now()
+        grouper = self._rules.grouper
         # Texts and not the errors themselves: those hold this frame, and with it the batch, beyond the answer.
         refused: list[tuple[int, Reason, str]] = []
         events: list[NewEvent] = []
@@ -130,7 +143,7 @@ class Ingest:
             except (InvalidEventError, RequestRefusedError) as error:
                 refused.append((index, _reason(error), str(error)))
             else:
-                events.append(NewEvent(event, group(event)))
+                events.append(NewEvent(event, grouper.group(event), rules=grouper.version))
                 indexes.append(index)
         results = await self._store(events, decoded, client)
         for index, result in zip(indexes, results, strict=True):

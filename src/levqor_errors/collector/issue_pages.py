@@ -52,6 +52,7 @@ MUTES: Final = {
 _DONE: Final = {
     Do.RESOLVE.value: "Resolved", Do.RESOLVE_NEXT.value: "Resolved in the next release", Do.MUTE.value: "Muted",
     Do.REOPEN.value: "Reopened", Do.MERGE.value: "Merged", Do.NOTE.value: "Note kept for", "undo": "Undone for",
+    "treat": "Grouping changed for", "take_back": "A rule was taken back for", "split": "Split off",
 }  # fmt: skip
 _FIELDS: Final = ("state", "q", "service", "severity", "sort", "days")
 
@@ -121,6 +122,7 @@ class IssuePages:
             "latest": latest,
             "view": latest and view(latest),
             "shares": shares,
+            "grouping": self._storage.explain_grouping(issue["id"]),
         }
 
     async def _act(self, request: Request) -> Response:
@@ -132,7 +134,7 @@ class IssuePages:
             done = await run_in_threadpool(self._storage.triage, action, issues, who=WHO, now=now())
         except LevqorError as error:
             return problem(request, error, back=back)
-        return _outcome(request, action.do, done, back)
+        return outcome(request, action.do, done, back)
 
     async def undo(self, request: Request) -> Response:
         """POST /owner/undo: take changes back."""
@@ -143,7 +145,7 @@ class IssuePages:
             done = await run_in_threadpool(self._storage.undo, changes, who=WHO, now=now())
         except LevqorError as error:
             return problem(request, error, back=back)
-        return _outcome(request, "undo", done, back)
+        return outcome(request, "undo", done, back)
 
 
 def now() -> str:
@@ -202,7 +204,7 @@ def _read_action(form: Form, issues: list[int]) -> Action:
     return Action(do, note=form.get("note") if do == Do.NOTE.value else None)
 
 
-def _outcome(request: Request, do: str, done: Triaged, back: str) -> Response:
+def outcome(request: Request, do: str, done: Triaged, back: str) -> Response:
     """Back to where it was pressed; where something was not done, why not comes first."""
     root = request.scope.get("root_path", "")
     told = {"done": do, "undo": pack_ids(done.changes)} if done.changes else {"done": "nothing"}
@@ -239,6 +241,4 @@ def _notice(params: QueryParams) -> dict[str, Any] | None:
     except RequestRefusedError:
         return None
     issues = "1 issue" if number == 1 else f"{number:,} issues"
-    # A merge is taken apart by a split, on the page of the issue.
-    can_undo = do not in ("undo", Do.MERGE.value)
-    return {"text": f"{_DONE[do]} {issues}.", "undo": undo if can_undo else None}
+    return {"text": f"{_DONE[do]} {issues}.", "undo": None if do == "undo" else undo}

@@ -54,7 +54,7 @@ class IssuesApi:
         return JsonResponse({"ok": True, "issue": issue})
 
     async def _act(self, request: Request, issue_id: int) -> Response:
-        action = _read_action(await _read_object(request))
+        action = _read_action(await read_object(request))
         if await run_in_threadpool(self._storage.issue, issue_id, now=now()) is None:
             raise RequestRefusedError(404, "there is no issue with this id")
         done = await run_in_threadpool(self._storage.triage, action, [issue_id], who=WHO, now=now())
@@ -62,10 +62,10 @@ class IssuesApi:
 
     async def undo(self, request: Request) -> Response:
         """POST /api/issues/undo: take changes back that answers have named."""
-        changes = (await _read_object(request)).get("changes")
+        changes = (await read_object(request)).get("changes")
         if not isinstance(changes, list) or not 1 <= len(changes) <= limits.TRIAGE_ISSUES:
             raise RequestRefusedError(400, f"changes must be a list of 1 to {limits.TRIAGE_ISSUES} numbers")
-        numbers = [_whole_number("changes", change) for change in changes]
+        numbers = [whole_number("changes", change) for change in changes]
         return _outcome(await run_in_threadpool(self._storage.undo, numbers, who=WHO, now=now()))
 
 
@@ -79,22 +79,32 @@ def _outcome(done: Triaged) -> Response:
 def _read_action(wanted: dict[str, Any]) -> Action:
     if unknown := wanted.keys() - _FIELDS:
         raise RequestRefusedError(400, f"unknown field {min(unknown)[:50]!r}; there are {', '.join(sorted(_FIELDS))}")
-    numbers = {name: _whole_number(name, wanted[name]) for name in ("seconds", "events", "into") if name in wanted}
+    numbers = {name: whole_number(name, wanted[name]) for name in ("seconds", "events", "into") if name in wanted}
     for name in ("action", "note"):
         if name in wanted and not isinstance(wanted[name], str):
             raise RequestRefusedError(400, f"{name} must be text")
     return Action(wanted.get("action", ""), note=wanted.get("note"), **numbers)
 
 
-def _whole_number(name: str, value: object) -> int:
-    """A number as JSON has them: 80.0 is one, true is none."""
+def whole_number(name: str, value: object) -> int:
+    """A number as JSON has them: 80.0 is one, true is none.
+
+    Raises:
+        RequestRefusedError: 400; it is something else.
+    """
     number = int(value) if isinstance(value, float) and value.is_integer() else value
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= limits.INTEGER_MAX:
         raise RequestRefusedError(400, f"{name} must be a whole number")
     return number
 
 
-async def _read_object(request: Request) -> dict[str, Any]:
+async def read_object(request: Request) -> dict[str, Any]:
+    """The JSON object in the request's body.
+
+    Raises:
+        RequestRefusedError: 413; it is too long.
+        TriageError: it is none.
+    """
     body = await read_bounded(request, _BODY_BYTES)
     if body is None:
         raise RequestRefusedError(413, f"the body must have at most {_BODY_BYTES:,} bytes")

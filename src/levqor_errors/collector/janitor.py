@@ -195,12 +195,16 @@ class Janitor:
                 break
 
     def _turns(self) -> Iterator[None]:
-        """Until the end, with a pause after each step that leaves about half of the time to the events."""
-        while not self._stopping.is_set():
-            started = time.monotonic()
-            yield
-            took = time.monotonic() - started
-            self._stopping.wait(min(max(took, _LEAST_PAUSE_SECONDS), _MOST_PAUSE_SECONDS))
+        return turns(self._stopping)
+
+
+def turns(stopping: threading.Event) -> Iterator[None]:
+    """Until the end, with a pause after each step that leaves about half of the time to the events."""
+    while not stopping.is_set():
+        started = time.monotonic()
+        yield
+        took = time.monotonic() - started
+        stopping.wait(min(max(took, _LEAST_PAUSE_SECONDS), _MOST_PAUSE_SECONDS))
 
 
 def _now() -> datetime:

@@ -8,11 +8,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from .. import limits
-from .auth import COOKIE, SESSION_LIFE, Auth, client_address, same_origin, too_many_guesses
+from .auth import COOKIE, SESSION_LIFE, Auth, client_address, same_origin
 from .forms import own_page, read_form
 from .pages import page
 
 HOME: Final = "/owner/errors"
+#: Of the form that signs out; it has one short field.
+_FORM_BYTES: Final = 100
 
 
 class Login:
@@ -30,10 +32,13 @@ class Login:
         token = request.query_params.get("token")
         target = own_page(request.query_params.get("next", HOME), HOME)
         if token is not None and request.method == "GET":
-            session = await self._auth.sign_in_by_link(token)
+            session = await self._auth.sign_in_by_link(token, request)
             if session is not None:
                 return _signed_in(request, target, session)
-            why = "This link was used already. Sign in with the secret, or restart the collector for a new link."
+            why = (
+                "This link was used already, or is more than a day old. Sign in with the secret, or restart the "
+                "collector for a new link."
+            )
             return page(request, "login.html", 401, target=target, why=why)
         return page(request, "login.html", target=target, why=None)
 
@@ -46,16 +51,22 @@ class Login:
         # Nothing is awaited from here to the guess: a sender who holds back many bodies would pass the question many
         # times before the first guess is counted.
         address = client_address(request)
-        if wait := self._auth.wait(address):
-            return too_many_guesses(wait)
         target = own_page(form.get("next"), HOME)
+        if wait := self._auth.wait(address):
+            why = f"Too many wrong secrets from this address. Try again in {wait} second{'' if wait == 1 else 's'}."
+            answer = page(request, "login.html", 429, target=target, why=why)
+            answer.headers["Retry-After"] = str(wait)
+            return answer
         if self._auth.knows_secret(form.get("secret").strip().encode(errors="replace"), address):
-            return _signed_in(request, target, await self._auth.sign_in())
+            return _signed_in(request, target, await self._auth.sign_in(request))
         return page(request, "login.html", 401, target=target, why="That is not the secret.")
 
     async def sign_out(self, request: Request) -> Response:
-        """POST /logout."""
-        await self._auth.sign_out(request)
+        """POST /logout: here, or with the field `everywhere` in all browsers."""
+        if (await read_form(request, _FORM_BYTES)).get("everywhere"):
+            await self._auth.sign_out_everywhere()
+        else:
+            await self._auth.sign_out(request)
         root = request.scope.get("root_path", "")
         response = RedirectResponse(f"{root}/login", 303)
         response.delete_cookie(COOKIE, path=root or "/")

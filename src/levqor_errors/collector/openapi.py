@@ -218,6 +218,51 @@ DOCUMENT: Final[dict[str, Any]] = {
                 "responses": {**GUARDED, "200": answer("Counts.", ref("Stats")), "400": response("Invalid")},
             }
         },
+        "/api/errors/stream": {
+            "get": {
+                "operationId": "stream",
+                "summary": "Events in the moment of their commit, as Server-Sent Events",
+                "description": (
+                    "`event: new` has a `LiveEvent` as its data. They come together at most each "
+                    f"{limits.STREAM_SECONDS:g} s, the lowest id first: so many as {limits.STREAM_EVENTS}, then "
+                    '`event: more` with the number of the others (`{"count": 7}`). `event: missed`: before this '
+                    "there may be events that were not told of; read pages by `recent`. `id` is a cursor, and comes "
+                    "with the last of what comes together: who is back with it in `Last-Event-ID` meets every event at "
+                    "least once, and knows one by its `id` in the data. Every "
+                    f"{limits.HEARTBEAT_SECONDS:g} s there comes something, and be it a comment. The stream ends with "
+                    "the session, or with the collector."
+                ),
+                "security": OWNER,
+                "parameters": [
+                    *_FILTERS,
+                    query(
+                        "after",
+                        {"type": "string"},
+                        "Begin after a `cursor` of news; `Last-Event-ID` comes before it. Without both it begins now.",
+                    ),
+                    {
+                        "name": "Last-Event-ID",
+                        "in": "header",
+                        "required": False,
+                        "schema": {"type": "string"},
+                        "description": "The `id` to go on after.",
+                    },
+                ],
+                "responses": {
+                    **GUARDED,
+                    "200": {
+                        "description": "Without an end.",
+                        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                    },
+                    "400": response("Invalid"),
+                    "503": answer(
+                        f"There are {limits.STREAMS} streams already, or no room for more connections.",
+                        ref("Error"),
+                        headers=RETRY_AFTER,
+                    ),
+                },
+            }
+        },
         "/api/errors/{id}": {
             "get": {
                 "operationId": "get",

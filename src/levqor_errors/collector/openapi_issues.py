@@ -34,6 +34,19 @@ _LISTED: Final[dict[str, Any]] = {
     "sparkline": whole(bucket={"enum": ["hour", "day"]}, since=TIME, counts={"type": "array", "items": COUNT}),
 }
 _GROUPING: Final = {"type": "array", "items": {"type": "string"}, "description": "What the fingerprint was made of."}
+_TREAT: Final = {"enum": ["constant", "variable"]}
+_PART: Final = whole(
+    position={**COUNT, "description": "By which a rule names it."},
+    what={"enum": ["word", "type", "place", "text", "given"]},
+    text={
+        "type": "string",
+        "description": "As it tells issues apart; `<any>`, `<number>` where it does not.",
+    },
+    value={"type": "string", "description": "As the event has it."},
+    variable={"type": "boolean", "description": "Whether events of the issue may differ in it."},
+    choices={"type": "array", "items": _TREAT, "description": "What may be made of it."},
+    rules={"type": "array", "items": ID, "description": "By which it is as it is."},
+)
 ISSUE_SCHEMAS: Final[dict[str, Any]] = {
     "ListedIssue": whole(**_LISTED),
     "IssueInFull": whole(
@@ -42,7 +55,10 @@ ISSUE_SCHEMAS: Final[dict[str, Any]] = {
         grouping=_GROUPING,
         merged={
             "type": "array",
-            "items": whole(id=ID, title={"type": "string"}, fingerprint={"type": "string"}, grouping=_GROUPING),
+            "items": whole(
+                id=ID, title={"type": "string"}, fingerprint={"type": "string"}, grouping=_GROUPING,
+                by={"enum": ["owner", "rule", "past"], "description": "Who merged it. `past`: a rule of the past."},
+            ),
         },
         changes={
             "type": "array",
@@ -58,6 +74,18 @@ ISSUE_SCHEMAS: Final[dict[str, Any]] = {
                 detail={"type": "string"},
             ),
         },
+    ),
+    "Grouping": whole(
+        kind={"enum": ["message", "exception", "custom", "overflow"], "description": "By what events are grouped."},
+        service={"type": "string"},
+        event_id={**ID, "description": "The event by which it is told, the last one."},
+        parts={"type": "array", "items": _PART},
+        rules={
+            "type": "array",
+            "items": whole(id=ID, treat=_TREAT, text={"type": "string", "description": "What it speaks of."}),
+            "description": "Those that had to do with it.",
+        },
+        regrouping={"type": "boolean", "description": "What is stored is still being moved."},
     ),
     "Triaged": whole(
         ok={"const": True},
@@ -163,6 +191,69 @@ ISSUE_PATHS: Final[dict[str, Any]] = {
             "requestBody": _body({"oneOf": _ACTIONS}),
             "responses": _DONE,
         },
+    },
+    "/api/issues/{id}/grouping": {
+        "get": {
+            "operationId": "grouping",
+            "summary": "Why events are in an issue, and what may be said of it",
+            "security": OWNER,
+            "parameters": [_PATH_ID],
+            "responses": {
+                **GUARDED,
+                "200": answer("The parts of its group.", whole(ok={"const": True}, grouping=ref("Grouping"))),
+                "404": response("NotFound"),
+            },
+        },
+        "post": {
+            "operationId": "treat",
+            "summary": "Treat a part of an issue's group as constant or as variable; what is stored follows",
+            "security": OWNER,
+            "parameters": [_PATH_ID],
+            "requestBody": _body(
+                {
+                    "type": "object",
+                    "required": ["position", "treat"],
+                    "properties": {
+                        "position": {"type": "integer", "minimum": 0, "maximum": limits.INTEGER_MAX},
+                        "treat": _TREAT,
+                        "event_id": {
+                            **nullable({"type": "integer", "minimum": 0, "maximum": limits.INTEGER_MAX}),
+                            "description": "The event by which it was told; by default the last one.",
+                        },
+                    },
+                }
+            ),
+            "responses": _DONE,
+        },
+    },
+    "/api/issues/{id}/grouping/{rule}": {
+        "delete": {
+            "operationId": "take_back",
+            "summary": "Take a rule of grouping back; what is stored follows",
+            "security": OWNER,
+            "parameters": [_PATH_ID, {**_PATH_ID, "name": "rule"}],
+            "responses": {
+                **GUARDED,
+                "200": answer("It is taken back.", ref("Triaged")),
+                "404": response("NotFound"),
+            },
+        }
+    },
+    "/api/issues/{id}/split": {
+        "post": {
+            "operationId": "split",
+            "summary": "Make an issue again of one that was merged into this one; its events follow",
+            "security": OWNER,
+            "parameters": [_PATH_ID],
+            "requestBody": _body(
+                {
+                    "type": "object",
+                    "required": ["fingerprint"],
+                    "properties": {"fingerprint": {"type": "string", "description": "The other's."}},
+                }
+            ),
+            "responses": _DONE,
+        }
     },
     "/api/issues/undo": {
         "post": {

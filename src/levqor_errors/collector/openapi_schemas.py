@@ -177,6 +177,8 @@ _HEALTH: Final = whole(
 
 _TEXTS: Final = {"type": ["array", "null"], "items": {"type": ["string", "null"]}}
 _DIGEST: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256 of what was uploaded."}
+#: A stack may be longer than all of the rest; who wants it asks for the event.
+_LIVE: Final = whole(**{name: schema for name, schema in _STORED["properties"].items() if name != "stack"})
 
 SCHEMAS: Final = {
     "SourceMap": {
@@ -217,6 +219,7 @@ SCHEMAS: Final = {
     ),
     "Event": _EVENT,
     "StoredEvent": _STORED,
+    "LiveEvent": _LIVE,
     "Issue": _ISSUE,
     "EventInFull": {
         "allOf": [

@@ -35,7 +35,9 @@ _HEADERS: Final = {
     "Content-Security-Policy": _CSP,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    # Not no-referrer, with which browsers send `Origin: null` with our own forms; over plain HTTP, where there is no
+    # Sec-Fetch-Site, that is all they say.
+    "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
 }

@@ -139,13 +139,13 @@ def read_number(params: QueryParams, name: str) -> int | None:
     return int(value)
 
 
-def read_id(request: Request, of: str = "event") -> int:
-    """The id in the path.
+def read_id(request: Request, of: str = "event", name: str = "id") -> int:
+    """An id in the path, under a name.
 
     Raises:
         RequestRefusedError: 404; what is not a number names nothing.
     """
-    value = str(request.path_params["id"])
+    value = str(request.path_params[name])
     if not (value.isascii() and value.isdigit() and len(value) <= _ID_DIGITS):
         raise RequestRefusedError(404, f"there is no {of} with this id")
     return int(value)

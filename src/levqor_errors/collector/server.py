@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from .. import limits
 from ..errors import ConfigError
 from .connections import Connections, Deadlines
+from .feed import Feed
 from .logs import LOGGING
 from .protocol import BoundedProtocol
 
@@ -47,6 +48,10 @@ def bind(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # Connections inherit it (tcp(7)). A client that has vanished, which acknowledges nothing, is found out by
+            # this; a stream's small parts would fill no buffer for hours.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limits.STALL_SECONDS * 1000)
         listener.bind(address)
         # bind() alone does not meet every listener; listen() does.
         listener.listen(_BACKLOG)
@@ -93,7 +98,7 @@ def serve(app: Starlette, listener: socket.socket, deadlines: Deadlines | None =
         backlog=min(_BACKLOG, connections.most),
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config, app.state.collector.feed)
     # uvicorn raises the signal again after its orderly end, which would make the exit status 143; this takes it, and
     # one that comes before uvicorn listens for signals.
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -107,6 +112,23 @@ def serve(app: Starlette, listener: socket.socket, deadlines: Deadlines | None =
         server.run(sockets=[listener])
     finally:
         listener.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which waits at its end for the answers that are under way: live streams have to be told of it.
+
+    Args:
+        config: uvicorn's.
+        feed: what they are fed from.
+    """
+
+    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
+        super().__init__(config)
+        self._feed = feed
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._feed.close()
+        await super().shutdown(sockets)
 
 
 def room(files: int) -> tuple[int, int]:

@@ -7,6 +7,7 @@ rows.py      what is written of an event, and what a batch adds to counts
 read.py      pages, single events, statistics
 overview.py  what the page of errors sums up
 issues/      pages of issues, and what is done with them
+regroup/     rules of grouping, and what is stored following them
 source_maps.py  maps of built JavaScript, by release
 thinning.py  which events go when there is no room
 transfer.py  everything of one database into another

@@ -17,6 +17,7 @@ from ..grouping import Group
 from .watchers import Watch
 
 if TYPE_CHECKING:
+    from ..grouping_rules import Grouper
     from .alerts.store import AlertStore
     from .issues.model import Action, IssuePage, IssueQuery, Triaged
     from .source_maps import SourceMapStore
@@ -33,6 +34,8 @@ class NewEvent(NamedTuple):
     group: Group
     #: Whether it may open an issue of its own. If not, and its group is new, it goes to its service's overflow issue.
     may_open: bool = True
+    #: By which rules it was grouped: `Grouper.version`.
+    rules: int = 0
 
 
 class StoredEvent(NamedTuple):
@@ -167,6 +170,10 @@ class Storage(Protocol):
         Who reads page by page meets every event that was committed before he began, once. One that another collector
         commits meanwhile may have an id that he is past already; `news` tells of it.
         """
+        ...
+
+    def matching(self, filters: Filters, among: Sequence[int]) -> list[int]:
+        """Which of these events match and are still there, by their ids, the lowest first."""
         ...
 
     def news(self, after: str | None, *, most: int) -> News:
@@ -351,6 +358,39 @@ class Storage(Protocol):
         """Take a link back; returns whether there was one."""
         ...
 
+    def grouping_version(self) -> int:
+        """How often rules of grouping have changed."""
+        ...
+
+    def grouper(self) -> Grouper:
+        """The rules of grouping in force."""
+        ...
+
+    def explain_grouping(self, issue_id: int) -> dict[str, Any] | None:
+        """Why events are in an issue; see `regroup/owner.py`, also for the three that follow."""
+        ...
+
+    def treat_grouping(
+        self, issue_id: int, position: int, treat: str, *, who: str, now: str, event_id: int | None = None
+    ) -> int:
+        """Make a rule: treat a part of an issue's group as `constant` or as `variable`."""
+        ...
+
+    def drop_grouping_rule(self, rule_id: int, *, who: str, now: str) -> int | None:
+        """Take a rule back."""
+        ...
+
+    def split_issue(self, issue_id: int, fingerprint: str, *, who: str, now: str) -> tuple[int, int]:
+        """Make an issue again of one that was merged into another."""
+        ...
+
+    def regroup(self) -> bool:
+        """Do a step of moving what is stored to where it belongs by the rules; returns whether there may be more to do.
+
+        From one thread. Of several collectors on a database one does it.
+        """
+        ...
+
     def tidy_issues(self, now: str, *, most: int) -> int:
         """Do a step of the upkeep of issues: mutes that end, events of merged ones that move, what is past its time.
 
@@ -380,6 +420,10 @@ class Storage(Protocol):
 
     def drop_session(self, token_hash: str) -> None:
         """Sign out."""
+        ...
+
+    def drop_sessions(self) -> None:
+        """Sign out everywhere."""
         ...
 
     def close(self) -> None:

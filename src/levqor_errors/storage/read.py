@@ -17,6 +17,7 @@ from .. import instants, limits
 from ..event import Source
 from ..severity import Severity
 from .base import Filters, Page
+from .bounds import id_bounds
 
 #: What a page shows of each event: all but the context, which can be large.
 _PAGE_COLUMNS: Final = (
@@ -42,9 +43,9 @@ class Dialect(NamedTuple):
     #: Tables, or views of them, with the columns of `event_counts`, `issues` and `issue_counts`.
     counts: str
     issues: str
-    issue_counts: str
-    #: Between which ids the events of an hour are: `hour`, `first_id`, `last_id`.
+    #: The same of `event_hours`.
     hours: str
+    issue_counts: str
     #: Before a column that is not to be looked up in an index, where the planner takes any equality for a rare one.
     no_index: str
     #: Which event has an id of its sender's, with one parameter.
@@ -80,6 +81,12 @@ def recent(
     where, values = _where(db, filters)
     tables = _tables(db, filters)
     order = _order(db, filters)
+    if among is None and filters != Filters() and filters.event_id is None:
+        bounds = id_bounds(db, filters)
+        if bounds is None:
+            return Page([], None)
+        where.append(f"{order} BETWEEN ? AND ?")
+        values += bounds
     if before is not None:
         where.append(f"{order} < ?")
         values.append(before)
@@ -89,8 +96,7 @@ def recent(
     if among is not None:
         if not among:
             return Page([], None)
-        # Their range as well, so that no search goes through what is older.
-        where.append(f"{order} BETWEEN ? AND ? AND e.id IN ({', '.join('?' * len(among))})")
+        where.append(_among(order, len(among)))
         values += [min(among), max(among), *among]
     condition = f"WHERE {' AND '.join(where)}" if where else ""
     direction = "DESC" if after is None else "ASC"
@@ -112,6 +118,24 @@ def recent(
         errors.append(event)
         size += sum(len(value) for value in row if isinstance(value, str))
     return Page(errors if after is None else errors[::-1], next_)
+
+
+def matching(db: Dialect, filters: Filters, among: Sequence[int]) -> list[int]:
+    """Ids of those that match."""
+    if not among:
+        return []
+    where, values = _where(db, filters)
+    where.append(_among(db.search_order if filters.q else "e.id", len(among)))
+    rows = db.run(
+        f"SELECT e.id FROM {_tables(db, filters)} WHERE {' AND '.join(where)}",
+        [*values, min(among), max(among), *among],
+    )
+    return sorted(id_ for (id_,) in rows)
+
+
+def _among(order: str, number: int) -> str:
+    # Their range as well, so that no search goes through what is older.
+    return f"{order} BETWEEN ? AND ? AND e.id IN ({', '.join('?' * number)})"
 
 
 def get(db: Dialect, id_: int) -> dict[str, Any] | None:
@@ -219,16 +243,13 @@ def _where(db: Dialect, filters: Filters) -> tuple[list[str], list[Any]]:
     if filters.severity:
         where.append(f"e.severity IN ({', '.join('?' * len(filters.severity))})")
         values.extend(filters.severity)
-    # A range of ids as well, in whose order everything is read: so no walk goes on beyond the range.
-    order = _order(db, filters)
+    # Whoever asks gives bounds of ids as well, in whose order all is read.
     if filters.since is not None:
-        where.append(f"{order} >= (SELECT MIN(first_id) FROM {db.hours} WHERE hour >= ?)")
         where.append(f"{db.no_index}e.received_at >= ?")
-        values += [instants.hour_of(filters.since), filters.since]
+        values.append(filters.since)
     if filters.until is not None:
-        where.append(f"{order} <= (SELECT MAX(last_id) FROM {db.hours} WHERE hour < ?)")
         where.append(f"{db.no_index}e.received_at < ?")
-        values += [filters.until, filters.until]
+        values.append(filters.until)
     if filters.q is not None:
         where.append(db.search_condition)
         # A word without a letter or digit is no token, and would match nothing.
@@ -272,9 +293,13 @@ def counted(db: Dialect, filters: Filters) -> tuple[str, list[Any]]:
         if since is not None and until is not None and since < until:
             parts.append(
                 f"SELECT {HOUR}, service, source, severity, 1 FROM error_events "
+                # Within its hour's ids, so that an index of a filter is not read through.
                 f"WHERE {matches} AND received_at >= ? AND received_at < ?"
+                f" AND id >= (SELECT MIN(first_id) FROM {db.hours} WHERE hour = ?)"
+                f" AND id <= (SELECT MAX(last_id) FROM {db.hours} WHERE hour = ?)"
             )
-            bound += [*values, since, until]
+            hour = instants.hour_of(since)
+            bound += [*values, since, until, hour, hour]
     return f"WITH counted (hour, service, source, severity, n) AS ({' UNION ALL '.join(parts)})", bound
 
 
@@ -286,7 +311,13 @@ MINUTE: Final = "substr(received_at, 1, 16) || ':00.000Z'"
 def counted_rows(db: Dialect, filters: Filters, time: str = HOUR) -> tuple[str, list[Any]]:
     """The same, of rows alone; `hour` may be another `time` of an event."""
     where, values = _where(db, filters)
-    tables = _tables(db, filters)
+    tables, order = _tables(db, filters), _order(db, filters)
+    if filters.since is not None:
+        where.append(f"{order} >= (SELECT MIN(first_id) FROM {db.hours} WHERE hour >= ?)")
+        values.append(instants.hour_of(filters.since))
+    if filters.until is not None:
+        where.append(f"{order} <= (SELECT MAX(last_id) FROM {db.hours} WHERE hour < ?)")
+        values.append(filters.until)
     condition = f"WHERE {' AND '.join(where)}" if where else ""
     return (
         f"WITH counted (hour, service, source, severity, n) AS "

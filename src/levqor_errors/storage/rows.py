@@ -6,12 +6,14 @@ Comes after `base.py`; used by each database's `write.py`. Imports little, for t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from .. import instants, limits
+from ..grouping import GIVEN_KINDS
 from ..severity import Severity
 from .base import CANARY_SERVICE, NewEvent
 
@@ -52,6 +54,8 @@ class Row(NamedTuple):
     may_open: bool
     #: Whom it happened to, as `user_hash` has it.
     user: int | None
+    #: By which rules it was grouped.
+    rules: int
 
     def opens_again(self, old_releases: Collection[str]) -> bool:
         """Whether an issue that is resolved but for some releases is not any more when this comes."""
@@ -73,7 +77,7 @@ def to_row(new: NewEvent) -> tuple[Any, ...]:
         event.created_at, event.source.value, event.service, event.path_or_screen, event.user_email,
         event.severity.value, event.message, event.stack, event.event_id, event.received_at, event.environment,
         event.release, orjson.dumps(event.context).decode() if event.context else None,
-        *new.group, event.sender_id, new.may_open, user_hash(event.user_email, event.context),
+        *new.group, event.sender_id, new.may_open, user_hash(event.user_email, event.context), new.rules,
     )  # fmt: skip
 
 
@@ -102,6 +106,22 @@ class Fresh(NamedTuple):
     id: int
     row: Row
     issue_id: int
+    #: JSON, of a group that cannot be found again from the rest of the row.
+    grouping: str | None = None
+
+
+def kept_grouping(parts: Sequence[str]) -> str | None:
+    """What is kept with an event of a group with these parts, as `Fresh.grouping`."""
+    return json.dumps(parts) if parts[0] in GIVEN_KINDS else None
+
+
+def grouped_by_others(fresh: Iterable[Fresh], version: int) -> dict[int, int]:
+    """Issues with events that were grouped by other rules than are in force; the first event of each."""
+    found: dict[int, int] = {}
+    for one in fresh:
+        if one.row.rules != version:
+            found.setdefault(one.issue_id, one.id)
+    return found
 
 
 class CountedNames:
@@ -151,7 +171,7 @@ class Tally(NamedTuple):
 def tallies(fresh: Iterable[Fresh], names: CountedNames) -> list[Tally]:
     """What a batch, in the order of its ids, adds to all that is counted."""
     found: dict[tuple[Any, ...], list[Any]] = {}
-    for id_, row, issue_id in fresh:
+    for id_, row, issue_id, _ in fresh:
         seen, user = row.received_at, row.user
         key = issue_id, seen[:13], row.service, row.source, row.severity, row.environment, row.release
         tally = found.get(key)
@@ -178,7 +198,7 @@ def owed(fresh: Iterable[Fresh], resolved: Mapping[int, Collection[str]]) -> lis
             releases whose events are no reason for that.
     """
     owed: dict[int, tuple[int, int, int, str, str, int]] = {}
-    for id_, row, issue_id in fresh:
+    for id_, row, issue_id, _ in fresh:
         critical = row.severity == Severity.CRITICAL.value
         back = issue_id in resolved and row.opens_again(resolved[issue_id])
         if critical or back or row.service == CANARY_SERVICE:

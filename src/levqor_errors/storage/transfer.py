@@ -34,7 +34,7 @@ class Table(NamedTuple):
     fetch: int = 100
 
 
-NUMBERS: Final = frozenset({"id", "issue_id", "user_hash"})
+NUMBERS: Final = frozenset({"id", "issue_id", "user_hash", "version"})
 #: All that is copied, what others refer to first. Columns are not listed: both databases have the same.
 TABLES: Final = (
     Table("issues", ("id",)),
@@ -44,7 +44,12 @@ TABLES: Final = (
     Table("issue_counts", ("issue_id", "hour", "source", "severity")),
     Table("issue_users", ("issue_id", "user_hash")),
     Table("issue_changes", ("id",)),
+    Table("merged_counts", ("issue_id", "hour", "source", "severity")),
+    Table("merged_users", ("issue_id", "user_hash")),
     Table("grouping_rules", ("id",)),
+    Table("grouping_version", ("version",)),
+    Table("regroup_services", ("service",)),
+    Table("regroup", ("issue_id",)),
     Table("shares", ("token_hash",)),
     Table("refusals", ("hour", "reason")),
     Table("alert_outbox", ("id",)),

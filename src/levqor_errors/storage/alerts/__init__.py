@@ -38,6 +38,11 @@ class AlertDialect(NamedTuple):
     writing: str = ""
     #: A table of what is still to be added to counts; empty: there is none.
     waiting_counts: str = ""
+    #: A statement that adds it, for whoever has waited until nobody else does; empty: there is none.
+    add_up: str = ""
+    #: Tables or views with the columns of `issue_counts` and `event_hours`.
+    issue_counts: str = "issue_counts"
+    hours: str = "event_hours"
 
 
 _PART_IDS: Final = 500

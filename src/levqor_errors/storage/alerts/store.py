@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..issues.shares import Shares
 from ..issues.triage import Triage
+from ..regroup.owner import Grouping
 from . import AlertDialect
 from .activity import Activity
 from .deliveries import Deliveries
@@ -25,5 +26,6 @@ class AlertStore:
         self.ledger = Ledger(db)
         self.memory = KeptMemory(db)
         self.issues = Triage(db)
+        self.grouping = Grouping(db)
         self.shares = Shares(db)
         self.activity = Activity(db)

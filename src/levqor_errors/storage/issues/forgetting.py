@@ -46,6 +46,8 @@ def forget_old(db: AlertDialect, now: str, most: int) -> int:
     """
     before = instants.to_text(instants.from_text(now) - timedelta(days=limits.ISSUE_DAYS))
     deleted = 0
+    # Before what it may have to be taken from.
+    db.run("DELETE FROM merged_counts WHERE hour < ?", [before])
     for condition, values in (
         ("issue_counts WHERE hour = (SELECT MIN(hour) FROM issue_counts WHERE hour < ?)", [before]),
         ("issue_changes WHERE id IN (SELECT id FROM issue_changes WHERE at < ? LIMIT ?)", [before, most]),

@@ -9,9 +9,16 @@ import orjson
 from ..alerts import marks
 from ..read import Dialect
 from .listing import COLUMNS, with_numbers
+from .merging import OWNER
 
 #: Of an issue's history, the latest.
 _HISTORY: Final = 100
+#: Rules may join any number.
+_MERGED_MOST: Final = 500
+_MERGED: Final = """
+    SELECT id, title, fingerprint, grouping, merged_by FROM issues WHERE merged_into = ?
+    ORDER BY CASE merged_by WHEN ? THEN 0 ELSE 1 END, id LIMIT ?
+"""
 _CHANGES: Final = """
     SELECT id, at, issue_id, action, detail, undone_at FROM issue_changes WHERE issue_id IN ({marks})
     ORDER BY id DESC LIMIT ?
@@ -35,17 +42,15 @@ def issue(db: Dialect, id_: int, now: str, *, days: bool) -> dict[str, Any] | No
         return None
     *numbers, fingerprint, grouping = found[0]
     (shown,) = with_numbers(db, [tuple(numbers)], now, days=days)
-    merged = list(
-        db.run("SELECT id, title, fingerprint, grouping FROM issues WHERE merged_into = ? ORDER BY id", [shown["id"]])
-    )
+    merged = list(db.run(_MERGED, [shown["id"], OWNER, _MERGED_MOST]))
     family = [shown["id"], *(row[0] for row in merged)]
     return {
         **shown,
         "fingerprint": fingerprint,
         "grouping": orjson.loads(grouping),
         "merged": [
-            {"id": one, "title": title, "fingerprint": name, "grouping": orjson.loads(of)}
-            for one, title, name, of in merged
+            {"id": one, "title": title, "fingerprint": name, "grouping": orjson.loads(of), "by": by}
+            for one, title, name, of, by in merged
         ],
         "changes": _rows(db, _CHANGES, ("id", "at", "issue_id", "action", "detail", "undone_at"), family),
         "ledger": _rows(db, _LEDGER, ("id", "at", "alert_id", "channel", "what", "detail"), family),

@@ -7,12 +7,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from operator import itemgetter
 from typing import Any, Final
 
 from ... import instants, limits
 from ...printable import printable
 from ..alerts import AlertDialect, marks, parts
 from ..alerts.ledger import Ledger
+from ..regroup import undoing
 from ..rows import UNNAMED
 from .merging import merge
 from .model import Action, Do, Refusal, Triaged
@@ -96,7 +98,7 @@ class Triage:
                 continue
             self._set(id_, after)
             before = {name: before[name] for name in after}
-            changes.append(self._keep(id_, action.do, f"by {who}{detail}", before, after, now))
+            changes.append(keep(self._db, id_, action.do, f"by {who}{detail}", before, after, now))
             changed.append(id_)
             self._ledger.note(called, f"by {who}{detail}", now=now, issue_id=id_, alert_id=alert_id)
         return Triaged(changes, changed, refused)
@@ -120,15 +122,21 @@ class Triage:
         done: list[int] = []
         issues: list[int] = []
         refused = [Refusal(id_, "there is no such change") for id_ in changes if id_ not in found]
-        for id_, issue_id, action, before, after, undone_at in sorted(found.values(), reverse=True):
-            why = self._why_not(issue_id, action, json.loads(after), undone_at)
+        rows = [(*row[:3], json.loads(row[3]), json.loads(row[4]), row[5]) for row in found.values()]
+        if any(undoing.REGROUPS & after.keys() for _, _, _, _, after, _ in rows) and self._db.writing:
+            self._db.run(self._db.writing, [])
+        for id_, issue_id, action, before, after, undone_at in sorted(rows, key=itemgetter(0), reverse=True):
+            why = self._why_not(issue_id, after, undone_at)
             if why is not None:
                 refused.append(Refusal(id_, why))
                 continue
-            self._set(issue_id, json.loads(before))
+            if undoing.REGROUPS & after.keys():
+                undoing.restore(self._db, issue_id, before, after, now)
+            else:
+                self._set(issue_id, before)
             self._db.run("UPDATE issue_changes SET undone_at = ? WHERE id = ?", [now, id_])
             detail = f"by {who}: {action} is undone"
-            done.append(self._keep(issue_id, UNDO, detail, json.loads(after), json.loads(before), now))
+            done.append(keep(self._db, issue_id, UNDO, detail, after, before, now))
             issues.append(issue_id)
             self._ledger.note("undone", detail, now=now, issue_id=issue_id)
         return Triaged(done, issues, refused)
@@ -191,27 +199,26 @@ class Triage:
             return Triaged([], [], [*refused, *(Refusal(row[0], "there is no issue to merge into") for row in rows)])
         changes: list[int] = []
         merged: list[int] = []
-        for id_, own, *values in rows:
+        for id_, own, *_ in rows:
             if id_ == target:
                 continue
             if own != service:
                 refused.append(Refusal(id_, f"it is of another service than issue {target}"))
                 continue
-            before = {**dict(zip(_COLUMNS, values, strict=True)), "merged_into": None}
             detail = f"by {who}, into issue {target}"
-            changes.append(self._keep(id_, action.do, detail, before, {"merged_into": target}, now))
+            changes.append(keep(self._db, id_, action.do, detail, {"merged_into": None}, {"merged_into": target}, now))
             merged.append(id_)
             self._ledger.note("merged", detail, now=now, issue_id=id_)
         if merged:
             merge(self._db, merged, target)
         return Triaged(changes, merged, refused)
 
-    def _why_not(self, issue_id: int, action: str, after: Mapping[str, Any], undone_at: str | None) -> str | None:
+    def _why_not(self, issue_id: int, after: Mapping[str, Any], undone_at: str | None) -> str | None:
         """Why a change cannot be undone; `None`: it can."""
         if undone_at is not None:
             return "it is undone already"
-        if action == Do.MERGE.value:
-            return "what was merged is taken apart by a split"
+        if undoing.REGROUPS & after.keys():
+            return undoing.why_not(self._db, issue_id, after)
         rows = self._look_up([issue_id])[0]
         if not rows or rows[0][0] != issue_id:
             return "its issue is merged into another by now" if rows else "its issue is deleted"
@@ -224,9 +231,12 @@ class Triage:
         names = ", ".join(f"{name} = ?" for name in columns)
         self._db.run(f"UPDATE issues SET {names} WHERE id = ?", [*columns.values(), issue_id])
 
-    def _keep(
-        self, issue_id: int, action: str, detail: str, before: Mapping[str, Any], after: Mapping[str, Any], now: str
-    ) -> int:
-        values = [now, issue_id, action, printable(detail), json.dumps(before), json.dumps(after)]
-        ((change,),) = self._db.run(_KEEP, values)
-        return int(change)
+
+def keep(
+    db: AlertDialect, issue_id: int, action: str, detail: str, before: Mapping[str, Any], after: Mapping[str, Any],
+    now: str,
+) -> int:  # fmt: skip
+    """Keep what was done with an issue; returns by which number it can be undone."""
+    values = [now, issue_id, action, printable(detail), json.dumps(before), json.dumps(after)]
+    ((change,),) = db.run(_KEEP, values)
+    return int(change)

@@ -14,3 +14,5 @@ UPKEEP: Final = 7_350_003
 ISSUES: Final = 7_350_004
 #: Held by the one that decides what is told.
 ALERTS: Final = 7_350_005
+#: Held by the one collector that regroups events, as long as it is connected.
+REGROUP: Final = 7_350_006

@@ -12,6 +12,7 @@ import psycopg
 
 from ...errors import StorageUnusableError
 from . import locks
+from .schema_regroup import REGROUP
 from .schema_triage import TRIAGE
 
 _TABLES: Final = (
@@ -250,6 +251,7 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
     "m003_alerts": _ALERTS,
     "m004_triage": TRIAGE,
     "m005_source_maps": _SOURCE_MAPS,
+    "m006_regroup": REGROUP,
 }
 
 

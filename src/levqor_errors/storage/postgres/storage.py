@@ -16,6 +16,7 @@ import psycopg
 
 from ... import limits
 from ...errors import EventUnstorableError, StorageUnavailableError
+from ...grouping_rules import Grouper
 from .. import read
 from ..alerts import AlertDialect
 from ..alerts.digest import digest
@@ -25,6 +26,7 @@ from ..issues import listing, one
 from ..issues import upkeep as issue_upkeep
 from ..issues.model import Action, IssuePage, IssueQuery, Triaged
 from ..overview import overview
+from ..regroup.engine import Regrouper
 from ..rows import CountedNames, Row, Written, to_row
 from ..source_maps import SourceMapStore
 from ..thinning import Thinner
@@ -83,6 +85,8 @@ class PostgresStorage:
         #: For the janitor, who may count all events, and who gives way to everybody.
         self._upkeep = Pool(address, 1, statement_seconds=None, lock_seconds=connections.UPKEEP_LOCK_SECONDS)
         self.exchange = Exchange(self._facts)
+        self._regroups_by: psycopg.Connection[Any] | None = None
+        self._regrouper = Regrouper(self._regroup_reading, self._regroup_writing)
 
         #: For those who tell people: a thread a channel, and one that decides.
         self._alerts = Pool(
@@ -129,6 +133,10 @@ class PostgresStorage:
             return read.recent(
                 dialect(connection), filters, limit=limit, before=before, after=after, among=among, whole=whole
             )
+
+    def matching(self, filters: Filters, among: Sequence[int]) -> list[int]:
+        with self._searches.lent() as connection:
+            return read.matching(dialect(connection), filters, among)
 
     def news(self, after: str | None, *, most: int) -> News:
         with self._facts.lent() as connection:
@@ -256,6 +264,41 @@ class PostgresStorage:
         with self.alerts() as store:
             return store.shares.drop(token_hash)
 
+    def grouping_version(self) -> int:
+        with self.alert_reader() as store:
+            return store.grouping.version()
+
+    def grouper(self) -> Grouper:
+        with self.alert_reader() as store:
+            return store.grouping.grouper()
+
+    def explain_grouping(self, issue_id: int) -> dict[str, Any] | None:
+        with self.alert_reader(long=True) as store:
+            return store.grouping.explained(issue_id)
+
+    def treat_grouping(
+        self, issue_id: int, position: int, treat: str, *, who: str, now: str, event_id: int | None = None
+    ) -> int:
+        with self.alerts() as store:
+            return store.grouping.treat(issue_id, position, treat, who=who, now=now, event_id=event_id)
+
+    def drop_grouping_rule(self, rule_id: int, *, who: str, now: str) -> int | None:
+        with self.alerts() as store:
+            return store.grouping.take_back(rule_id, who=who, now=now)
+
+    def split_issue(self, issue_id: int, fingerprint: str, *, who: str, now: str) -> tuple[int, int]:
+        with self.alerts() as store:
+            return store.grouping.split(issue_id, fingerprint, who=who, now=now)
+
+    def regroup(self) -> bool:
+        with self._upkeep.lent() as connection:
+            # For as long as there is this connection. A collector that has it once does it from then on.
+            if self._regroups_by is not connection:
+                if not upkeep.try_to_regroup(connection):
+                    return False
+                self._regroups_by = connection
+        return self._regrouper.step()
+
     def tidy_issues(self, now: str, *, most: int) -> int:
         with self._upkeep.lent() as connection, connection.transaction():
             if not upkeep.try_alone(connection):
@@ -304,6 +347,10 @@ class PostgresStorage:
         with self._transaction() as connection:
             connection.execute("DELETE FROM sessions WHERE token_hash = %s", [token_hash])
 
+    def drop_sessions(self) -> None:
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM sessions")
+
     def close(self) -> None:
         if self._listener is not None:
             self._listener.close()
@@ -314,6 +361,16 @@ class PostgresStorage:
     def _require_space(self) -> None:
         if self._full:
             raise StorageUnavailableError("the database is full; its oldest events are being deleted", retry_after=10)
+
+    @contextmanager
+    def _regroup_reading(self) -> Iterator[AlertDialect]:
+        with self._searches.lent() as connection:
+            yield alert_dialect(connection)
+
+    @contextmanager
+    def _regroup_writing(self) -> Iterator[AlertDialect]:
+        with self._upkeep.lent() as connection, connection.transaction():
+            yield alert_dialect(connection)
 
     @contextmanager
     def _transaction(self) -> Iterator[psycopg.Connection[Any]]:
@@ -337,4 +394,7 @@ def alert_dialect(connection: psycopg.Connection[Any]) -> AlertDialect:
         counting=f"SELECT pg_advisory_xact_lock({locks.UPKEEP})",
         writing=f"SELECT pg_advisory_xact_lock({locks.ISSUES})",
         waiting_counts="tallies",
+        add_up=upkeep.FOLD,
+        issue_counts="issue_counts_now",
+        hours="event_hours_now",
     )

@@ -22,7 +22,7 @@ DAYS_AHEAD: Final = 2
 
 _TRY: Final = f"SELECT pg_try_advisory_xact_lock({locks.UPKEEP})"
 # One statement and so one state: nobody sees a count that is added and still to be added.
-_FOLD: Final = f"""
+FOLD: Final = f"""
     WITH taken AS (
         DELETE FROM tallies RETURNING *
     ), counted AS (
@@ -101,11 +101,16 @@ def try_alone(connection: Connection[Any]) -> bool:
     return bool(connection.execute(_TRY).fetchone() == (True,))
 
 
+def try_to_regroup(connection: Connection[Any]) -> bool:
+    """Whether this is the one that regroups events, as long as it is connected."""
+    return bool(connection.execute(f"SELECT pg_try_advisory_lock({locks.REGROUP})").fetchone() == (True,))
+
+
 def fold_counts(connection: Connection[Any]) -> None:
     """Add up what was appended, and forget old news. Only one at a time does; it is done by others if not here."""
     with connection.transaction():
         if try_alone(connection):
-            connection.execute(_FOLD)
+            connection.execute(FOLD)
             connection.execute(_FORGET_NEWS)
             connection.execute(_FORGET_TOLD)
 

@@ -16,7 +16,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from ...grouping import overflow_group
-from ..rows import CountedNames, Fresh, Row, Written, owed, tallies
+from ..rows import CountedNames, Fresh, Row, Written, grouped_by_others, kept_grouping, owed, tallies
 from . import locks, partitions
 
 #: What the database says of one event's content, as against its own state.
@@ -29,7 +29,8 @@ _LOOK_UP: Final = """
         (SELECT json_object_agg(named.fingerprint, json_build_array(one.id, one.state, one.old_releases))::text
             FROM issues named JOIN issues one ON one.id = coalesce(named.merged_into, named.id)
             WHERE named.fingerprint = ANY(%s)),
-        (SELECT array_agg(nextval('error_events_id')) FROM generate_series(1, %s))
+        (SELECT array_agg(nextval('error_events_id')) FROM generate_series(1, %s)),
+        (SELECT version FROM grouping_version)
 """
 _INSERT_ISSUES: Final = """
     INSERT INTO issues (fingerprint, grouping, title, service, first_seen, last_seen, count)
@@ -47,7 +48,7 @@ _REOPEN: Final = """
 _COPY: Final = """
     COPY error_events (
         id, created_at, source, service, path_or_screen, user_email, severity, message, stack, event_id, received_at,
-        issue_id, environment, release, context
+        issue_id, environment, release, context, grouping
     ) FROM STDIN
 """
 # One statement and so one turn to the server and back. A key that is there by now fails it, and all is done again.
@@ -78,6 +79,14 @@ _UPSERT_OWED: Final = """
 """
 
 
+_REGROUP: Final = """
+    INSERT INTO regroup (issue_id, from_id, asked, changed, opened)
+    SELECT *, 1, 0, 0 FROM unnest(%s::bigint[], %s::bigint[])
+    ON CONFLICT (issue_id) DO UPDATE SET
+        asked = regroup.asked + 1, from_id = least(regroup.from_id, excluded.from_id)
+"""
+
+
 class _Known(NamedTuple):
     """What the database had before the batch."""
 
@@ -88,6 +97,8 @@ class _Known(NamedTuple):
     issues: dict[str, tuple[int, str, str | None]]
     #: For rows that are new.
     ids: list[int]
+    #: Of the rules in force.
+    rules: int
 
 
 async def write_batch(
@@ -167,8 +178,8 @@ async def _insert(
             results.append(Written(id_, True, False))
             continue
         id_ = known.events[row.event_id] = next(ids)
-        issue_id = issues[_group_of(row, issues)[0]]
-        fresh.append(Fresh(id_, row, issue_id))
+        fingerprint, _, parts = _group_of(row, issues)
+        fresh.append(Fresh(id_, row, issues[fingerprint], kept_grouping(parts)))
         # The first of its issue in this batch opened it.
         results.append(Written(id_, False, row.may_open and opened.pop(row.fingerprint, False)))
     if fresh:
@@ -176,6 +187,9 @@ async def _insert(
     async with connection.pipeline():
         if fresh:
             await _add_rest(connection, fresh, names, reopened)
+            regroup = sorted(grouped_by_others(fresh, known.rules).items())
+            if regroup:
+                await connection.execute(_REGROUP, _columns(regroup))
         if not inside:
             await connection.execute("COMMIT")
     return results
@@ -192,8 +206,9 @@ async def _look_up(connection: AsyncConnection[Any], rows: Sequence[Row], *, ins
         found = await connection.execute(_LOOK_UP, [sent, list(fingerprints), len(rows)])
         row = await found.fetchone()
     assert row is not None
-    events, issues, ids = row
-    return _Known(_object(events), {key: tuple(value) for key, value in _object(issues).items()}, ids)
+    events, issues, ids, rules = row
+    known = {key: tuple(value) for key, value in _object(issues).items()}
+    return _Known(_object(events), known, ids, rules or 0)
 
 
 def _object(text: str | None) -> dict[str, Any]:
@@ -249,8 +264,8 @@ def _group_of(row: Row, issues: Collection[str]) -> tuple[str, str, tuple[str, .
 
 async def _copy(connection: AsyncConnection[Any], fresh: Iterable[Fresh]) -> None:
     async with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-        for id_, row, issue_id in fresh:
-            await copy.write_row((id_, *row[:10], issue_id, *row[10:13]))
+        for id_, row, issue_id, grouping in fresh:
+            await copy.write_row((id_, *row[:10], issue_id, *row[10:13], grouping))
 
 
 async def _add_rest(

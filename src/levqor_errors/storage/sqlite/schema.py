@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
+from .schema_regroup import REGROUP
 from .schema_triage import TRIAGE, stored_user_hash
 
 migrations = Migrations("levqor_errors")
@@ -275,4 +276,10 @@ _SOURCE_MAPS = (
 @migrations()
 def m006_source_maps(db: Database) -> None:
     for statement in _SOURCE_MAPS:
+        db.execute(statement)
+
+
+@migrations()
+def m007_regroup(db: Database) -> None:
+    for statement in REGROUP:
         db.execute(statement)

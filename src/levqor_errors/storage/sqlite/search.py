@@ -13,8 +13,8 @@ def dialect(db: Database) -> Dialect:
         run=db.execute,
         counts="event_counts",
         issues="issues",
-        issue_counts="issue_counts",
         hours="event_hours",
+        issue_counts="issue_counts",
         no_index="+",
         event_condition="e.event_id = ?",
         # The full-text index leads: it gives row ids in descending order, so the walk ends at the limit.

@@ -18,6 +18,7 @@ from sqlite_utils import Database
 
 from ... import limits
 from ...errors import EventUnstorableError, StorageUnavailableError
+from ...grouping_rules import Grouper
 from .. import read, rows
 from ..alerts import AlertDialect
 from ..alerts.digest import digest
@@ -27,6 +28,7 @@ from ..issues import listing, one
 from ..issues import upkeep as issue_upkeep
 from ..issues.model import Action, IssuePage, IssueQuery, Triaged
 from ..overview import overview
+from ..regroup.engine import Regrouper
 from ..source_maps import SourceMapStore
 from ..thinning import Thinner
 from ..watchers import Watch, Watchers
@@ -94,6 +96,7 @@ class SqliteStorage:
         self._watching = threading.Lock()
         self._watcher: news.FileWatcher | None = None
         self._connections = Connections(path, max_bytes=max_bytes, busy_seconds=busy_seconds)
+        self._regrouper = Regrouper(self._regroup_reading, self._regroup_writing)
 
     async def write(self, batch: Sequence[NewEvent]) -> list[StoredEvent | EventUnstorableError]:
         await self._require_space()
@@ -130,6 +133,10 @@ class SqliteStorage:
                 )
             except ValueError as error:
                 raise sqlite3.DatabaseError("malformed context") from error
+
+    def matching(self, filters: Filters, among: Sequence[int]) -> list[int]:
+        with self._reader() as db:
+            return read.matching(dialect(db), filters, among)
 
     def news(self, after: str | None, *, most: int) -> News:
         with self._reader() as db:
@@ -221,6 +228,10 @@ class SqliteStorage:
     def drop_session(self, token_hash: str) -> None:
         with self._transaction() as db:
             db["sessions"].delete_where("token_hash = ?", [token_hash])  # type: ignore[union-attr]
+
+    def drop_sessions(self) -> None:
+        with self._transaction() as db:
+            db["sessions"].delete_where()  # type: ignore[union-attr]
 
     def prune(self, before: str, *, most: int) -> int:
         with self._connections.upkeep() as db:
@@ -324,6 +335,35 @@ class SqliteStorage:
         with self.alerts() as store:
             return store.shares.drop(token_hash)
 
+    def grouping_version(self) -> int:
+        with self.alert_reader() as store:
+            return store.grouping.version()
+
+    def grouper(self) -> Grouper:
+        with self.alert_reader() as store:
+            return store.grouping.grouper()
+
+    def explain_grouping(self, issue_id: int) -> dict[str, Any] | None:
+        with self.alert_reader(long=True) as store:
+            return store.grouping.explained(issue_id)
+
+    def treat_grouping(
+        self, issue_id: int, position: int, treat: str, *, who: str, now: str, event_id: int | None = None
+    ) -> int:
+        with self.alerts() as store:
+            return store.grouping.treat(issue_id, position, treat, who=who, now=now, event_id=event_id)
+
+    def drop_grouping_rule(self, rule_id: int, *, who: str, now: str) -> int | None:
+        with self.alerts() as store:
+            return store.grouping.take_back(rule_id, who=who, now=now)
+
+    def split_issue(self, issue_id: int, fingerprint: str, *, who: str, now: str) -> tuple[int, int]:
+        with self.alerts() as store:
+            return store.grouping.split(issue_id, fingerprint, who=who, now=now)
+
+    def regroup(self) -> bool:
+        return self._regrouper.step()
+
     def tidy_issues(self, now: str, *, most: int) -> int:
         with self._connections.upkeep() as db:
             return issue_upkeep.tidy(alert_dialect(db), now, most)
@@ -395,6 +435,16 @@ class SqliteStorage:
     def _plans(self) -> Iterator[Database]:
         with self._connections.reading(self._connections.plans, math.inf) as db:
             yield db
+
+    @contextmanager
+    def _regroup_reading(self) -> Iterator[AlertDialect]:
+        with self._plans() as db:
+            yield alert_dialect(db)
+
+    @contextmanager
+    def _regroup_writing(self) -> Iterator[AlertDialect]:
+        with self._connections.upkeep() as db:
+            yield alert_dialect(db)
 
     @contextmanager
     def _transaction(self) -> Iterator[Database]:

@@ -18,16 +18,29 @@ import orjson
 
 from ... import limits
 from ...grouping import overflow_group
-from ..rows import RANK, RANKS, WORST, CountedNames, Fresh, Row, Tally, Written, owed, tallies
+from ..rows import (
+    RANK,
+    RANKS,
+    WORST,
+    CountedNames,
+    Fresh,
+    Row,
+    Tally,
+    Written,
+    grouped_by_others,
+    kept_grouping,
+    owed,
+    tallies,
+)
 from .driver import sqlite3
 
 # What the database says of one event's content, as against its own state or a misuse of it.
 CONTENT_ERRORS: Final = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeError)
 
-_ROW: Final = f"({', '.join('?' * 15)})"
+_ROW: Final = f"({', '.join('?' * 16)})"
 #: Rows that one statement inserts, the most first; what a batch has left over goes by the smaller ones. SQLite before
 #: 3.32 takes 999 values.
-_ROWS: Final = (64, 16, 4, 1)
+_ROWS: Final = (62, 16, 4, 1)
 _INSERT_EVENTS: Final = {rows: f"INSERT INTO error_events VALUES {', '.join([_ROW] * rows)}" for rows in _ROWS}
 
 # json_each: one parameter whatever the batch's size; SQLite bounds the number of parameters.
@@ -40,7 +53,8 @@ _LOOK_UP: Final = f"""
         (SELECT json_group_object(fingerprint, iif(
                 merged_into IS NOT NULL OR state = 'resolved' OR users >= {limits.ISSUE_USERS},
                 -coalesce(merged_into, id), id
-            )) FROM issues WHERE fingerprint IN (SELECT value FROM json_each(?)))
+            )) FROM issues WHERE fingerprint IN (SELECT value FROM json_each(?))),
+        (SELECT version FROM grouping_version)
 """
 _LOOK_CLOSER: Final = "SELECT id, state, old_releases, users FROM issues WHERE id IN (SELECT value FROM json_each(?))"
 
@@ -89,6 +103,11 @@ _UPSERT_OWED: Final = """
         severity = CASE excluded.severity WHEN 'critical' THEN 'critical' ELSE severity END
 """
 
+_REGROUP: Final = """
+    INSERT INTO regroup (issue_id, from_id, asked, changed, opened) VALUES (?, ?, 1, 0, 0)
+    ON CONFLICT DO UPDATE SET asked = asked + 1, from_id = MIN(from_id, excluded.from_id)
+"""
+
 INDEX: Final = """
     INSERT INTO error_events_fts (rowid, message, stack) SELECT id, message, stack FROM error_events WHERE id >= ?
 """
@@ -107,6 +126,8 @@ class _Known(NamedTuple):
     resolved: dict[int, list[str]]
     #: Which of them have as many users as are told apart.
     crowded: set[int]
+    #: Of the rules in force.
+    rules: int
 
 
 def write_batch(connection: sqlite3.Connection, rows: Sequence[Row], names: CountedNames) -> list[Written | str]:
@@ -194,7 +215,7 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row], names: CountedN
             next_issue += 1
             seen = row.received_at
             titles.append((issue_id, fingerprint, json.dumps(parts), title, row.service, seen, seen))
-        fresh.append(Fresh(next_id, row, issue_id))
+        fresh.append(Fresh(next_id, row, issue_id, kept_grouping(parts)))
         results.append(Written(next_id, False, opened))
         next_id += 1
     if fresh:
@@ -205,12 +226,13 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row], names: CountedN
         _count(connection, tallies(fresh, names), known.crowded)
         reopened = {
             issue_id: known.resolved[issue_id]
-            for _, row, issue_id in fresh
+            for _, row, issue_id, _ in fresh
             if issue_id in known.resolved and row.opens_again(known.resolved[issue_id])
         }
         if reopened:
             connection.executemany(_REOPEN, [(issue_id,) for issue_id in reopened])
         connection.executemany(_UPSERT_OWED, owed(fresh, reopened))
+        connection.executemany(_REGROUP, grouped_by_others(fresh, known.rules).items())
     return results
 
 
@@ -218,7 +240,7 @@ def _look_up(connection: sqlite3.Connection, rows: Sequence[Row]) -> _Known:
     sent = [row.event_id for row in rows if row.sender_id]
     fingerprints = {row.fingerprint for row in rows}
     fingerprints.update(overflow_group(row.service).fingerprint for row in rows if not row.may_open)
-    last_id, last_issue, events, issues = connection.execute(
+    last_id, last_issue, events, issues, rules = connection.execute(
         _LOOK_UP, (_json(sent), _json(list(fingerprints)))
     ).fetchone()
     # A number below zero says that there is more to know of this issue than its id; of most there is not.
@@ -233,7 +255,7 @@ def _look_up(connection: sqlite3.Connection, rows: Sequence[Row]) -> _Known:
                 resolved[id_] = orjson.loads(old_releases) if old_releases else []
             if users >= limits.ISSUE_USERS:
                 crowded.add(id_)
-    return _Known(last_id or 0, last_issue or 0, orjson.loads(events), marked, resolved, crowded)
+    return _Known(last_id or 0, last_issue or 0, orjson.loads(events), marked, resolved, crowded, rules or 0)
 
 
 def _insert_events(connection: sqlite3.Connection, fresh: Sequence[Fresh]) -> None:
@@ -241,12 +263,13 @@ def _insert_events(connection: sqlite3.Connection, fresh: Sequence[Fresh]) -> No
     for rows in _ROWS:
         while len(fresh) - start >= rows:
             values: list[Any] = []
-            for id_, row, issue_id in fresh[start : start + rows]:
+            for id_, row, issue_id, grouping in fresh[start : start + rows]:
                 # The columns of `error_events` in their order: what a row has, with the two ids in their places.
                 values.append(id_)
                 values += row[:10]
                 values.append(issue_id)
                 values += row[10:13]
+                values.append(grouping)
             connection.execute(_INSERT_EVENTS[rows], values)
             start += rows
 
