@@ -487,7 +487,7 @@ FRAMES = (
             "column": JSON,
             "in_app": JSON,
         },
-    )  # fmt: skip
+    )
     | JSON
 )
 EXCEPTIONS = (
