@@ -10,11 +10,12 @@ from typing import Final
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, sync_playwright
 
+#: This machine, by a name that browsers do not trust: to them 127.0.0.1 and `localhost` are as safe as TLS.
+OTHER_HOST: Final = "errors.test"
 _QUIET: Final = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic",
     "--no-first-run", "--disable-gpu", "--disable-dev-shm-usage",
-    # A name that is not this machine's own: browsers trust `localhost` and 127.0.0.1 as if there were TLS.
-    "--host-resolver-rules=MAP errors.test 127.0.0.1",
+    f"--host-resolver-rules=MAP {OTHER_HOST} 127.0.0.1",
 )  # fmt: skip
 
 

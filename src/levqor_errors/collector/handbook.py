@@ -62,15 +62,17 @@ class Handbook:
         )  # fmt: skip
 
     def _known(self) -> dict[str, Any]:
+        # Before the transaction: a channel looks into its memory, which is another one.
+        targets = {channel.name: channel.target for channel in self._alerting.channels}
         with self._storage.alert_reader() as store:
             channels = [
                 {
-                    "name": channel.name,
-                    "target": channel.target,
-                    "health": health.read(store.memory, channel.name),
-                    **store.deliveries.last_ended(channel.name),
+                    "name": name,
+                    "target": target,
+                    "health": health.read(store.memory, name),
+                    **store.deliveries.last_ended(name),
                 }
-                for channel in self._alerting.channels
+                for name, target in targets.items()
             ]
             return {
                 "channels": channels,
