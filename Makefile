@@ -6,13 +6,17 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: run demo test lint types js unit bench bench-client bench-ingest bench-alerts bench-browser bench-postgres bench-grouping
+.PHONY: run demo screenshots test lint types js unit bench bench-client bench-ingest bench-alerts bench-browser bench-postgres bench-grouping
 
 run: $(VENV)/.installed
 	$(BIN)/levqor-errors collector --host $(HOST) --port $(PORT)
 
 demo: $(VENV)/.installed
 	$(BIN)/levqor-errors demo
+
+screenshots: $(VENV)/.installed-test
+	@scripts/need chromium
+	$(BIN)/python scripts/screenshots.py
 
 test: lint types js unit
 

@@ -88,6 +88,14 @@ FAILURES = [
         ("support_private.py", "// len(orders)", "ZeroDivisionError: "),
     ),
     Failure(
+        "unhandled, in public",
+        nothing,
+        lambda shop: shop.ask("Can you wrap it?", "eve@example.com"),
+        500, "support_chat_public", "error", PUBLIC, None,
+        "ValueError: expected '}' before end of string",
+        ("support_public.py", "template.format_map", "ValueError: "),
+    ),
+    Failure(
         "chained",
         lambda shop: shop.deliver(paid("evt_1", metadata={"sku": "mug", "deliver_on": "2026-02-30"})),
         lambda shop: shop.ask_signed_in("When does it arrive?", ADA),
@@ -171,6 +179,17 @@ def test_what_goes_well_reports_nothing(shop: ShopProcess, collector: CollectorP
     }
     shop.stop()
     assert recent(collector) == []
+
+
+def test_the_page_allows_the_collector_and_no_other(shop: ShopProcess, collector: CollectorProcess) -> None:
+    answer = shop.http.get("/")
+    assert f'src="{collector.url}/errorClient.js"' in answer.text
+    policy = dict(part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["connect-src"] == f"'self' {collector.url}"
+    for name, kind in (("chat.js", "text/javascript"), ("shop.css", "text/css"), ("icon.svg", "image/svg+xml")):
+        assert f"/static/{name}" in answer.text
+        assert shop.http.get(f"/static/{name}").headers["Content-Type"].startswith(kind)
 
 
 MISTAKES: list[tuple[str, dict[bytes, bytes], bytes, int, str]] = [

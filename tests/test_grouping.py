@@ -325,6 +325,59 @@ def test_libraries_matter_where_there_is_nothing_else() -> None:
     assert not same_issue(raised(exception(frames=[one])), raised(exception(frames=[other])))
 
 
+def built(*functions: str, file: str = "/assets/app.js", **changes: Any) -> list[dict[str, Any]]:
+    """Frames of a built script, as `browser_stacks` reads them."""
+    return [frame(function, module=file, column=number, **changes) for number, function in enumerate(functions)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (["a", "b"], ["c", "d"]),
+        (["$", "addPrices", "_t"], ["n", "addPrices", "xr"]),
+        (["tIe", "onClick", "r1"], ["add", "onClick", "r"]),
+        # Put into their callers, or not.
+        (["a", "b", "onClick", "c", "d"], ["a", "onClick", "c"]),
+        (["a", "", "onClick", "b"], ["", "b", "onClick", "b"]),
+    ],
+)
+def test_what_a_minifier_calls_functions_does_not_matter(one: list[str], other: list[str]) -> None:
+    assert same_issue(raised(exception(frames=built(*one))), raised(exception(frames=built(*other))))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        # Methods keep their names.
+        (["a", "addPrices"], ["a", "addTaxes"]),
+        (["addPrices", "a"], ["addTaxes", "a"]),
+        # Short names of people, for nothing here was made up.
+        (["run", "add"], ["run", "pay"]),
+        (["App", "URL"], ["Row", "URL"]),
+    ],
+)
+def test_names_that_last_matter_in_built_scripts(one: list[str], other: list[str]) -> None:
+    assert not same_issue(raised(exception(frames=built(*one))), raised(exception(frames=built(*other))))
+
+
+def test_the_file_matters_where_functions_have_lost_their_names() -> None:
+    one, other = built("a", "b"), built("a", "b", file="/assets/cart.js")
+    assert not same_issue(raised(exception(frames=one)), raised(exception(frames=other)))
+
+
+def test_the_template_of_the_text_matters_where_the_innermost_function_has_lost_its_name() -> None:
+    def failed(value: str, *functions: str) -> ErrorEvent:
+        return raised(exception(value=value, frames=built(*functions)))
+
+    assert not same_issue(failed("no cart", "onClick", "a"), failed("no stock", "onClick", "b"))
+    assert same_issue(failed("no item 7", "onClick", "a"), failed("no item 8", "onClick", "b"))
+    assert same_issue(failed("no cart", "a", "onClick"), failed("no stock", "b", "onClick"))
+
+
+def test_short_names_of_other_languages_matter() -> None:
+    assert not same_issue(raised(exception(frames=[frame("f")])), raised(exception(frames=[frame("g")])))
+
+
 def test_callers_far_out_do_not_matter() -> None:
     near = [frame(f"inner_{letter}") for letter in string.ascii_lowercase]
     one = raised(exception(frames=[frame("from_the_web"), *near]))
@@ -424,7 +477,17 @@ JSON = st.recursive(
     max_leaves=8,
 )
 FRAMES = (
-    st.fixed_dictionaries({}, optional={"module": JSON, "file": JSON, "function": JSON, "line": JSON, "in_app": JSON})
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "module": JSON,
+            "file": JSON,
+            "function": st.sampled_from(["a", "add"]) | JSON,
+            "line": JSON,
+            "column": JSON,
+            "in_app": JSON,
+        },
+    )
     | JSON
 )
 EXCEPTIONS = (

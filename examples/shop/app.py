@@ -22,6 +22,7 @@ from starlette.routing import Route
 from levqor_errors import ErrorHandler, flush, log_exception
 
 from . import stripe_webhook, support_private, support_public
+from .page import page_routes
 from .settings import Settings
 from .store import Store
 
@@ -41,6 +42,7 @@ def create_app(settings: Settings) -> Starlette:
             Route(support_public.PATH, support_public.ask, methods=["POST"]),
             Route(support_private.PATH, private.ask, methods=["POST"]),
             Route(stripe_webhook.PATH, webhook.receive, methods=["POST"]),
+            *page_routes(settings.collector, settings.environment),
         ],
         exception_handlers={HTTPException: refused, ClientDisconnect: gone, Exception: unexpected},
         lifespan=_lifespan,

@@ -72,6 +72,8 @@ def break_it(shop: Shop, buyer: tuple[str, str], newcomer: tuple[str, str]) -> N
     email, token = buyer
     answer = shop.ask("Can I have a refund?", "eve@example.com")
     _tell("handled", "error of support_chat_public: KeyError, reported by log_error", answer)
+    answer = shop.ask("Can you wrap it?", "eve@example.com")
+    _tell("unhandled", "error of support_chat_public: ValueError, reported by log_exception", answer)
     answer = shop.ask("Do you sell submarines?", "eve@example.com")
     _tell("logged", "warning of support_chat_public, taken by ErrorHandler", answer)
     shop.pay(email, {"sku": "mug", "deliver_on": "2026-02-30"})
@@ -107,6 +109,7 @@ def main() -> None:
             break_it(Shop(client, secret), customers[0], customers[1])
     except httpx.ConnectError:
         raise SystemExit(f"break_it: no shop answers at {url}") from None
+    print(f"What a browser sees of it: {url}/, where the chat reports failures of its own.")
 
 
 if __name__ == "__main__":

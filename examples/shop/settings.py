@@ -1,4 +1,4 @@
-"""The shop's settings, from the environment. Those of levqor_errors are its own business: it reads them by itself."""
+"""The shop's settings, from the environment. levqor_errors reads its own by itself; the page needs two of them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ class Settings:
     Attributes:
         webhook_secret: the signing secret of the webhook endpoint (`STRIPE_WEBHOOK_SECRET`).
         tokens: bearer token -> the customer's email (`SHOP_TOKENS`), in place of a real sign-in.
+        collector: where browsers find the collector (`LEVQOR_ERRORS_URL`).
+        environment: where this shop runs (`LEVQOR_ERRORS_ENVIRONMENT`); empty if nobody says.
     """
 
     webhook_secret: str = field(repr=False)
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+    collector: str = "http://127.0.0.1:8000"
+    environment: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -30,7 +34,12 @@ class Settings:
         if not secret:
             # With a default, anyone who reads this file could sign payments.
             raise SystemExit("shop: set STRIPE_WEBHOOK_SECRET to the signing secret of the Stripe webhook endpoint")
-        return cls(webhook_secret=secret, tokens=read_tokens(environ))
+        return cls(
+            webhook_secret=secret,
+            tokens=read_tokens(environ),
+            collector=(environ.get("LEVQOR_ERRORS_URL") or cls.collector).rstrip("/"),
+            environment=environ.get("LEVQOR_ERRORS_ENVIRONMENT", ""),
+        )
 
 
 def read_tokens(environ: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """`POST /api/support/public`: anyone asks, an answer comes out of a few that are written down.
 
-How it fails: an answer with a gap that nothing fills (handled, the visitor gets a plainer answer), and a question
-that no answer fits (a warning: somebody should write one).
+How it fails: an answer with a gap that nothing fills (handled, the visitor gets a plainer answer), one with half a gap
+(nobody thought of it: it ends in `app.unexpected`), and a question that no answer fits (a warning: somebody should
+write one).
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ KNOWLEDGE: Final[Mapping[frozenset[str], str]] = {
     frozenset({"pay"}): "We take all cards that Stripe takes.",
     # Nobody told FACTS about refunds: the mistake in this file that makes a real KeyError.
     frozenset({"refund"}): "You have {refund_days} days to send it back.",
+    # And here somebody has lost a brace.
+    frozenset({"wrap"}): "We wrap anything, for {wrapping_price.",
 }
 FACTS: Final[Mapping[str, str]] = {"shipping_price": "4.90 EUR", "shipping_days": "3"}
 

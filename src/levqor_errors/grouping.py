@@ -44,6 +44,10 @@ _VARIABLE: Final = (
     ("number", "", r"[+-]?\b\d+(?:[.,]\d+)*|(?<=[^\W\d])\d+"),
 )
 _SIGNS: Final = tuple("-@.:\"'`")
+#: What minifiers call functions, anew with each build: `a`, `$t`, `tIe`, but neither `add` nor `Row` nor `URL`.
+_MADE_UP: Final = re.compile(r"[\w$]{1,2}|(?![A-Z]?[a-z]{2,3}$|[A-Z]{3}$)[\w$]{3}")
+#: The longest of those: there are 150,000 of them, which is enough for any bundle.
+_MADE_UP_CHARS: Final = 3
 _WORD: Final = re.compile(r"\S+")
 #: Fingerprints of this many groups are remembered, if what they are made from is no longer than this.
 _REMEMBERED: Final = 4_096
@@ -151,9 +155,33 @@ def way_of(exception: dict[str, Any]) -> tuple[list[str], bool]:
     """
     frames = exception.get("frames")
     frames = [frame for frame in frames if isinstance(frame, dict)] if isinstance(frames, list) else []
-    in_app = [frame for frame in frames if frame.get("in_app")] or frames
-    places = [f"{frame.get('module') or frame.get('file')}:{frame.get('function')}" for frame in in_app[-_FRAMES:]]
-    return places, not any(frame.get("function") for frame in in_app)
+    in_app = ([frame for frame in frames if frame.get("in_app")] or frames)[-_FRAMES:]
+    places = [(frame.get("module") or frame.get("file"), frame.get("function")) for frame in in_app]
+    # Frames of browsers and Node have a column, and Python's have none: there `f` is what somebody called it.
+    if any("column" in frame and _is_made_up(frame.get("function")) for frame in in_app):
+        places = _lasting(places)
+        by_text = not places[-1][1]
+    else:
+        by_text = not any(function for _, function in places)
+    return [f"{file}:{function}" for file, function in places], by_text
+
+
+def _is_made_up(function: object) -> bool:
+    """Whether only a minifier calls a function so."""
+    return isinstance(function, str) and _MADE_UP.fullmatch(function) is not None
+
+
+def _lasting(places: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """Places in minified files, as they are in the next build, too.
+
+    One name that was made up tells that others were: `tIe` was, and `add` may be. Longer ones are those of methods,
+    which minifiers leave. How many nameless functions lie between two of those is the minifier's business.
+    """
+    named = [
+        (file, "" if isinstance(function, str) and len(function) <= _MADE_UP_CHARS else function)
+        for file, function in places
+    ]
+    return [place for place, next_ in zip(named, [*named[1:], None], strict=True) if place[1] or place != next_]
 
 
 def value_of(exception: dict[str, Any]) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
 from levqor_errors import instants, limits
+from levqor_errors.collector.original_frames import OriginalFrames
 from levqor_errors.demo.browser import BROWSER
 from levqor_errors.demo.faults import SERVICES
 from levqor_errors.demo.fill import fill
@@ -17,7 +20,7 @@ from levqor_errors.demo.shop import DAYS, HOSTS
 from levqor_errors.errors import StorageUnusableError
 from levqor_errors.event import normalize
 from levqor_errors.grouping import group
-from levqor_errors.storage import Filters, open_storage
+from levqor_errors.storage import Filters, Storage, open_storage
 from support import Database, rows
 
 NOW = datetime(2026, 11, 25, 19, 40, 12, 345_000, tzinfo=timezone.utc)
@@ -69,6 +72,14 @@ def test_the_days_have_a_rhythm() -> None:
     assert all(NOW - timedelta(days=DAYS) <= at <= NOW for at in times)
 
 
+def with_frames_of_browsers(database: Database, storage: Storage) -> list[dict[str, Any]]:
+    """The last event of each issue that has them."""
+    ids = rows(
+        database, "SELECT MAX(id) FROM error_events WHERE source = 'frontend' AND stack IS NOT NULL GROUP BY issue_id"
+    )
+    return [event for (id_,) in ids if (event := storage.get(id_)) is not None]
+
+
 def test_a_month_in_a_database(database: Database) -> None:
     storage = open_storage(str(database))
     try:
@@ -77,8 +88,17 @@ def test_a_month_in_a_database(database: Database) -> None:
             fill(storage, events=1, seed=1, now=NOW)
         counted = storage.stats(Filters())["total"]
         unsent = storage.health()["alerts_unsent"]
+        frames = OriginalFrames(storage)
+        shown = [frames.resolve(event) for event in with_frames_of_browsers(database, storage)]
     finally:
         storage.close()
+    assert len(shown) > 3
+    for event, notes in shown:
+        assert notes == []
+        for frame in (frame for one in event["context"]["exceptions"] for frame in one["frames"]):
+            assert re.fullmatch(r"(src|node_modules|webpack)/\S+\.[tj]s", frame["file"])
+            assert frame["in_app"] is frame["file"].startswith("src/")
+            assert frame["source"].strip()
     canaries = DAYS + 1
     assert abs(written - 700) < 30
     assert rows(database, "SELECT COUNT(*) FROM error_events") == [(written + canaries,)]

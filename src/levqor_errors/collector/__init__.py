@@ -10,7 +10,10 @@ janitor.py    retention, quota, and writing down what was refused
 regrouping.py the rules of grouping in force; has what is stored follow. grouping.py, what the owner says of it
 queries.py    the JSON API for reading
 source_maps.py  maps of built JavaScript, taken and listed; original_frames.py, an event's frames by them
-errors_page.py  the owner's list of errors; event_page.py, one of them; export.py, all of a list as a file
+pages.py      the owner's pages: their templates, headers and the bar at the top; assets.py, their scripts and styles
+errors_page.py  the list of errors: ranges.py and timeline.py, of which time; chart.py, errors_view.py, what is shown
+event_page.py  one of them; export.py, all of a list as a file
+strip.py      how the collector does, in one line above the pages
 auth.py       who is the owner: secret, sessions, one-time links
 health.py     GET /healthz; metrics.py, GET /metrics; facts.py, what both ask the database
 logs.py       our own log, a line a record

@@ -228,7 +228,12 @@ def _public(collector: Collector) -> list[BaseRoute]:
 def _owner(collector: Collector) -> list[BaseRoute]:
     queries = Queries(collector.storage, collector.original_frames)
     event_page = EventPage(collector.storage, collector.original_frames)
-    errors_page = ErrorsPage(collector.storage, collector.health, needs_key=collector.canary_key is not None)
+    errors_page = ErrorsPage(
+        collector.storage,
+        collector.health,
+        address=collector.handbook.address,
+        needs_key=collector.canary_key is not None,
+    )
     issues = IssuePages(collector.storage, collector.original_frames)
     issues_api = IssuesApi(collector.storage)
     shares = Shares(collector.storage, issues)

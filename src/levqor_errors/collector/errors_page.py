@@ -6,6 +6,7 @@ Everything that is chosen is in the address, so that a view can be kept and shar
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
@@ -42,12 +43,14 @@ class ErrorsPage:
     Args:
         storage: where to read.
         health: what may be wrong, which the page says above all else.
+        address: where services reach the collector.
         needs_key: whether senders have to show a key.
     """
 
-    def __init__(self, storage: Storage, health: Health, *, needs_key: bool) -> None:
+    def __init__(self, storage: Storage, health: Health, *, address: Callable[[Request], str], needs_key: bool) -> None:
         self._storage = storage
         self._health = health
+        self._address = address
         self._needs_key = needs_key
 
     async def home(self, request: Request) -> Response:
@@ -68,10 +71,10 @@ class ErrorsPage:
             return problem(request, error)
         health = strip(await self._health.report(owner=True))
         if values is None:
-            curl = f"{request.base_url}api/errors/log"
             return page(
-                request, "welcome.html", strip=health, ingest=curl, needs_key=self._needs_key, live=live, errors=[]
-            )
+                request, "welcome.html", strip=health, address=self._address(request), needs_key=self._needs_key,
+                live=live, errors=[],
+            )  # fmt: skip
         kept: dict[str, str] = {name: carried[name] for name in _RANGE if name in carried}
         return page(
             request, "errors.html", **values, live=live, strip=health, given=given, carried=carried, span=span,

@@ -55,7 +55,7 @@ class Handbook:
             return problem(request, error)
         services = sorted(set(self._settings.ingest_keys.values()))
         return page(
-            request, "handbook.html", **known, address=self._address(request), keys=services,
+            request, "handbook.html", **known, address=self.address(request), keys=services,
             severities=self._severities(), collector=of_collector(self._settings), alerts=of_alerts(self._alerts),
             summary_at=f"{clock_time(self._alerts.summary_at)} {self._alerts.summary_zone}",
             cap=self._alerts.cap, defaults=self._alerts.defaults, session_days=SESSION_LIFE.days,
@@ -80,7 +80,7 @@ class Handbook:
                 "last_summary": store.memory.get(LAST_SUMMARY),
             }
 
-    def _address(self, request: Request) -> str:
+    def address(self, request: Request) -> str:
         """Where services reach this collector."""
         for address in (self._alerts.dashboard_url, str(request.base_url), self._alerting.address):
             if address and _ADDRESS.fullmatch(address.rstrip("/")):

@@ -6,6 +6,7 @@ alerts' own runner decides, under a clock that is moved on, what would have been
 shop.py      the shop: services, releases, customers, what they browse with
 sources.py   the shop's source code, as far as stacks lead through it (sources.txt)
 faults.py    what goes wrong in its services
+scripts.py   source maps of what its browsers run (scripts.txt)
 browser.py   what goes wrong in its customers' browsers
 rhythm.py    when: days, nights, weekends, incidents
 events.py    one fault at one time, as a client would have sent it

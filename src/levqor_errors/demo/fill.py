@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from .. import instants
+from .. import instants, limits
 from ..collector.refusals import Reason
 from ..errors import StorageUnusableError
 from ..event import normalize
 from ..grouping import group
 from ..storage import Filters, NewEvent, Storage, StoredEvent
+from ..storage.source_maps import new_map
 from .month import Happened, month
-from .shop import DAYS
+from .scripts import source_maps
+from .shop import DAYS, releases
 from .telling import DEEDS, Deed, Telling
 
 #: Events of one commit.
@@ -52,6 +55,7 @@ def fill(
     """
     if storage.services():
         raise StorageUnusableError("the database has events already; a demo needs one of its own")
+    _put_source_maps(storage, now)
     filling = _Filling(storage, now)
     try:
         return filling.write(month(events=events, seed=seed, now=now), tell)
@@ -141,6 +145,17 @@ class _Filling:
             hour = instants.hour_of(instants.to_text(self._now - timedelta(days=days)))
             counts[hour, reason.value] = requests, events
         self._storage.add_refusals(counts)
+
+
+def _put_source_maps(storage: Storage, now: datetime) -> None:
+    """What the shop's deployment would have uploaded: the same scripts with each release."""
+    maps = source_maps()
+    most = limits.SOURCE_MAPS_BYTES
+    with storage.source_maps(adding=True) as store:
+        for release in releases(now):
+            for name, body in maps.items():
+                new = new_map(release.name, name, hashlib.sha256(body).hexdigest(), body)
+                store.put(new, most_bytes=most, now=instants.to_text(release.since))
 
 
 def _passed(raw: dict[str, Any], at: datetime) -> NewEvent:

@@ -45,8 +45,10 @@ def _sums(
     counts_of, values = counted(db, filters)
     time = "substr(hour, 1, 10) || 'T00:00:00.000Z'" if by_day else "hour"
     rows = db.run(
-        f"{counts_of} SELECT 0, {time}, severity, CAST(SUM(n) AS BIGINT) FROM counted GROUP BY 2, 3"
-        " UNION ALL SELECT 1, service, severity, CAST(SUM(n) AS BIGINT) FROM counted GROUP BY 2, 3",
+        f"{counts_of}, summed (time, service, severity, n) AS MATERIALIZED ("
+        f"SELECT {time}, service, severity, SUM(n) FROM counted GROUP BY 1, 2, 3)"
+        " SELECT 0, time, severity, CAST(SUM(n) AS BIGINT) FROM summed GROUP BY 2, 3"
+        " UNION ALL SELECT 1, service, severity, CAST(SUM(n) AS BIGINT) FROM summed GROUP BY 2, 3",
         values,
     )
     by_time: dict[str, dict[str, int]] = {}

@@ -20,6 +20,7 @@ def dialect(connection: Connection[Any]) -> Dialect:
         issues="issues_now",
         hours="event_hours_now",
         issue_counts="issue_counts_now",
+        no_index="",
         # A unique index on a table in parts needs the day, so the ids have a table of their own.
         event_condition="e.id = (SELECT id FROM event_keys WHERE event_id = ?)",
         search_tables="error_events e",

@@ -15,6 +15,7 @@ def dialect(db: Database) -> Dialect:
         issues="issues",
         hours="event_hours",
         issue_counts="issue_counts",
+        no_index="+",
         event_condition="e.event_id = ?",
         # The full-text index leads: it gives row ids in descending order, so the walk ends at the limit.
         search_tables="error_events_fts f CROSS JOIN error_events e ON e.id = f.rowid",

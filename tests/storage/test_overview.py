@@ -1,0 +1,140 @@
+"""What the page of errors sums up, on both databases: exact for any range, by minute, hour and day, against the range
+before; and pages of events in both directions.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from levqor_errors import instants
+from levqor_errors.storage import Filters, NewEvent, Overview, Storage, Unit
+from storage_support import NOW, new_event, write
+from support import Database, execute
+
+SINCE = "2000-01-01T00:00:00.000Z"
+
+
+def at(*, count: int = 1, minutes: float = 0, **fields: Any) -> list[NewEvent]:
+    """Events that were received so many minutes ago."""
+    return [new_event(days_ago=minutes / 1440, **fields) for _ in range(count)]
+
+
+def ago(**time: float) -> str:
+    """An instant so long before `NOW`."""
+    return instants.to_text(NOW - timedelta(**time))
+
+
+def look(storage: Storage, *, unit: Unit = "hour", before: tuple[str, str] | None = None, **filters: Any) -> Overview:
+    """The overview of what matches."""
+    return storage.overview(Filters(**filters), unit=unit, before=before, named_since=SINCE)
+
+
+def shown(overview: Overview) -> dict[str, dict[str, int]]:
+    """Its series, without what is zero; the start of each without what is the same for all."""
+    return {start: {name: number for name, number in counts.items() if number} for start, counts in overview.series}
+
+
+@pytest.fixture
+def filled(storage: Storage) -> Storage:
+    write(
+        storage,
+        [
+            *at(count=2, minutes=2, severity="critical", service="pay", environment="production", release="1"),
+            *at(count=3, minutes=4, severity="error", service="web", source="frontend", environment="production"),
+            # `NOW` is 13:05:39.
+            *at(minutes=30, severity="error", service="web", environment="staging", release="2"),
+            *at(count=4, minutes=26 * 60, severity="warning", service="web"),
+        ],
+    )
+    return storage
+
+
+def test_by_the_hour_the_day_and_the_minute(filled: Storage) -> None:
+    hours = look(filled)
+    assert hours.unit == "hour"
+    assert shown(hours) == {
+        "2026-11-22T11:00:00.000Z": {"warning": 4},
+        "2026-11-23T12:00:00.000Z": {"error": 1},
+        "2026-11-23T13:00:00.000Z": {"critical": 2, "error": 3},
+    }
+    assert shown(look(filled, unit="day")) == {
+        "2026-11-22T00:00:00.000Z": {"warning": 4},
+        "2026-11-23T00:00:00.000Z": {"critical": 2, "error": 4},
+    }
+    minutes = look(filled, unit="minute", since=ago(hours=1))
+    assert minutes.unit == "minute"
+    assert shown(minutes) == {
+        "2026-11-23T12:35:00.000Z": {"error": 1},
+        "2026-11-23T13:01:00.000Z": {"error": 3},
+        "2026-11-23T13:03:00.000Z": {"critical": 2},
+    }
+
+
+@pytest.mark.parametrize(
+    ("filters", "total"),
+    [
+        ({}, 10),
+        ({"severity": ("error", "critical")}, 6),
+        ({"source": "frontend"}, 3),
+        ({"service": "web", "environment": "staging"}, 1),
+        ({"release": "1"}, 2),
+        ({"since": ago(minutes=3)}, 2),
+        ({"since": ago(hours=27), "until": ago(minutes=30)}, 4),
+        ({"since": ago(hours=27), "until": ago(minutes=3, seconds=59)}, 8),
+        ({"q": "of issue"}, 10),
+        ({"issue_id": 1, "service": "pay"}, 2),
+        ({"q": "nowhere"}, 0),
+    ],
+)
+def test_it_counts_what_matches(filled: Storage, filters: dict[str, Any], total: int) -> None:
+    found = look(filled, **filters)
+    assert sum(sum(counts.values()) for _, counts in found.series) == total
+    assert sum(sum(counts.values()) for _, counts in found.services) == total
+    assert filled.stats(Filters(**filters))["total"] == total
+
+
+def test_services_names_and_the_range_before(filled: Storage) -> None:
+    found = look(filled, since=ago(hours=24), before=(ago(hours=48), ago(hours=24)))
+    assert [(name, sum(counts.values())) for name, counts in found.services] == [("web", 4), ("pay", 2)]
+    assert found.before == {"info": 0, "warning": 4, "error": 0, "critical": 0}
+    assert found.names == (["web", "pay"], ["production", "staging"], ["1", "2"])
+    # The same filters hold before.
+    other = look(filled, service="pay", since=ago(hours=24), before=(ago(hours=48), ago(hours=24)))
+    assert other.before == {"info": 0, "warning": 0, "error": 0, "critical": 0}
+    assert look(filled).before is None
+
+
+def test_where_rows_are_gone_no_minute_is_shown_but_every_event_is_counted(filled: Storage, database: Database) -> None:
+    execute(database, "DELETE FROM error_events WHERE severity = 'critical'")
+    # The hours that are whole come from what is counted for good.
+    found = look(filled, unit="minute", since="2026-11-23T12:00:00.000Z", until="2026-11-23T14:00:00.000Z")
+    assert found.unit == "hour"
+    assert shown(found)["2026-11-23T13:00:00.000Z"] == {"critical": 2, "error": 3}
+
+
+def test_what_was_refused_since_an_hour(storage: Storage) -> None:
+    storage.add_refusals({("2026-11-23T12:00:00.000Z", "invalid"): (1, 2), ("2026-11-23T09:00:00.000Z", "key"): (1, 0)})
+    assert storage.refused("2026-11-23T12:59:00.000Z") == {"invalid": {"requests": 1, "events": 2}}
+
+
+def test_pages_upward_are_the_same_as_downward(filled: Storage) -> None:
+    down: list[list[int]] = []
+    before = None
+    while True:
+        page = filled.recent(Filters(), limit=4, before=before)
+        down.append([event["id"] for event in page.errors])
+        if page.next is None:
+            break
+        before = page.next
+    assert down == [[10, 9, 8, 7], [6, 5, 4, 3], [2, 1]]
+    up = filled.recent(Filters(), limit=4, after=2)
+    assert [event["id"] for event in up.errors] == down[1]
+    assert up.next == 6
+    top = filled.recent(Filters(), limit=4, after=up.next)
+    assert [event["id"] for event in top.errors] == down[0]
+    assert top.next is None
+    searched = filled.recent(Filters(q="issue", service="web"), limit=2, after=3)
+    assert [event["id"] for event in searched.errors] == [5, 4]
