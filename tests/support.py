@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 import httpx
 import uvicorn
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 import levqor_errors.config
@@ -129,6 +130,9 @@ def served(app: ASGIApp, *, lifespan: bool = True, http: Any = "auto") -> Iterat
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
+        # A live stream ends with the signal that ends a server, and no thread gets one.
+        if isinstance(app, Starlette) and hasattr(app.state, "collector"):
+            app.state.collector.feed.close()
         thread.join(30)
 
 

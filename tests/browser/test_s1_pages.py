@@ -122,9 +122,6 @@ def running(database: Database, context: BrowserContext) -> Iterator[Running]:
         signed_in = api.post("/login", data={"secret": SECRET})
         context.add_cookies([{"name": name, "value": value, "url": url} for name, value in signed_in.cookies.items()])
         yield Running(app, url, [f"/shared/{token}" for token in links])
-        # A list listens for what is new, and a server that ends waits for whoever listens.
-        for page in context.pages:
-            page.close()
 
 
 def addresses(running: Running) -> list[str]:
