@@ -76,7 +76,9 @@ def test_snippets_carry_the_address_and_ask_for_a_key_where_one_is_needed(
 
 
 @pytest.mark.sqlite
-@pytest.mark.parametrize("host", ["evil.example/x;rm", "a b", "evil.example'$(id)", "<b>.example", "x" * 300])
+@pytest.mark.parametrize(
+    "host", ["evil.example/x;rm", "a b", "evil.example'$(id)", "<b>.example", "x" * 300, "[::1", "x:99999", 'x"y']
+)
 def test_a_forged_host_is_in_no_snippet(collector_url: str, host: str) -> None:
     with owner(collector_url) as client:
         page = client.get(HANDBOOK, headers={"Host": host})

@@ -57,7 +57,7 @@ class Handbook:
         return page(
             request, "handbook.html", **known, address=self.address(request), keys=services,
             severities=self._severities(), collector=of_collector(self._settings), alerts=of_alerts(self._alerts),
-            summary_at=f"{clock_time(self._alerts.summary_at)} {self._alerts.summary_zone}",
+            summary_at=self._summary_at(),
             cap=self._alerts.cap, defaults=self._alerts.defaults, session_days=SESSION_LIFE.days,
         )  # fmt: skip
 
@@ -86,6 +86,11 @@ class Handbook:
             if address and _ADDRESS.fullmatch(address.rstrip("/")):
                 return address.rstrip("/")
         return _OWN
+
+    def _summary_at(self) -> str | None:
+        """When the day's summary is due; `None`: never."""
+        minutes = self._alerts.summary_at
+        return None if minutes is None else f"{clock_time(minutes)} {self._alerts.summary_zone}"
 
     def _severities(self) -> dict[str, str]:
         """What each sets off, by the settings in force."""
