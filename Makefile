@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: run demo screenshots test lint types js unit bench bench-client bench-ingest bench-alerts bench-browser bench-postgres bench-grouping
+.PHONY: run demo screenshots test lint types js unit bench bench-client bench-ingest bench-alerts bench-browser bench-postgres bench-grouping bench-dashboard
 
 run: $(VENV)/.installed
 	$(BIN)/levqor-errors collector --host $(HOST) --port $(PORT)
@@ -54,7 +54,7 @@ $(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@touch $@ $(VENV)/.installed
 
-bench: bench-client bench-browser bench-ingest bench-postgres bench-alerts bench-grouping
+bench: bench-client bench-browser bench-ingest bench-postgres bench-alerts bench-grouping bench-dashboard
 
 bench-client: $(VENV)/.installed-bench
 	$(BIN)/python bench/client.py
@@ -73,6 +73,9 @@ bench-ingest: $(VENV)/.installed-test
 bench-postgres: $(VENV)/.installed-test
 	@scripts/need wrk
 	$(BIN)/python bench/ingest_postgres.py
+
+bench-dashboard: $(VENV)/.installed-test
+	$(BIN)/python bench/dashboard.py
 
 bench-alerts: $(VENV)/.installed-test
 	PYTHONPATH=tests $(BIN)/python bench/alerts.py

@@ -12,7 +12,7 @@ import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from events import make_event
 
@@ -20,6 +20,9 @@ SECONDS = 5
 CONNECTIONS = 32
 #: A number for each run of wrk, so that no two send the same event_id.
 _runs = itertools.count(int(time.time()))
+
+#: The owner's, of collectors that are measured.
+SECRET: Final = "for-the-benchmark-only"
 
 
 class Load(NamedTuple):
@@ -41,7 +44,7 @@ class Collector:
         self.database = database
         environ = {
             **os.environ, "RATE_LIMIT": "off", "MAX_DATABASE_BYTES": "off", "MIN_FREE_BYTES": "off",
-            "INTERNAL_SECRET": "for-the-benchmark-only",
+            "INTERNAL_SECRET": SECRET,
         }  # fmt: skip
         self.process = subprocess.Popen(
             [sys.executable, "-m", "levqor_errors", "collector", "--port", "0", "--database", database],
