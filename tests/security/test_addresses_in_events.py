@@ -55,6 +55,9 @@ def test_no_address_in_an_event_or_a_map_is_fetched(
 
 @pytest.mark.sqlite
 def test_the_test_sees_who_asks(collector_url: str) -> None:
-    with pytest.raises(AssertionError, match="somebody has connected"), nobody_asks() as stranger:
-        with contextlib.suppress(httpx.TimeoutException):
-            httpx.get(stranger, timeout=0.5)
+    with (
+        pytest.raises(AssertionError, match="somebody has connected"),
+        nobody_asks() as stranger,
+        contextlib.suppress(httpx.TimeoutException),
+    ):
+        httpx.get(stranger, timeout=0.5)
