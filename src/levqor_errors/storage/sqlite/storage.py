@@ -18,7 +18,6 @@ from sqlite_utils import Database
 
 from ... import limits
 from ...errors import EventUnstorableError, StorageUnavailableError
-from ...grouping_rules import Grouper
 from .. import read, rows
 from ..alerts import AlertDialect
 from ..alerts.digest import digest
@@ -26,8 +25,9 @@ from ..alerts.store import AlertStore
 from ..base import Filters, NewEvent, News, Overview, Page, Size, StoredEvent, Thinned, Unit
 from ..issues import listing, one
 from ..issues import upkeep as issue_upkeep
-from ..issues.model import Action, IssuePage, IssueQuery, Triaged
+from ..issues.model import IssuePage, IssueQuery
 from ..overview import overview
+from ..owner import OwnersDeeds
 from ..regroup.engine import Regrouper
 from ..source_maps import SourceMapStore
 from ..thinning import Thinner
@@ -53,7 +53,7 @@ _ADD_REFUSALS: Final = """
 """
 
 
-class SqliteStorage:
+class SqliteStorage(OwnersDeeds):
     """A `Storage` (see `../base.py`) in one SQLite file.
 
     Args:
@@ -310,56 +310,6 @@ class SqliteStorage:
     def issue(self, issue_id: int, *, now: str, days: bool = False) -> dict[str, Any] | None:
         with self._reader() as db:
             return one.issue(dialect(db), issue_id, now, days=days)
-
-    def triage(self, action: Action, issues: Sequence[int], *, who: str, now: str) -> Triaged:
-        with self.alerts() as store:
-            return store.issues.act(action, issues, who=who, now=now)
-
-    def undo(self, changes: Sequence[int], *, who: str, now: str) -> Triaged:
-        with self.alerts() as store:
-            return store.issues.undo(changes, who=who, now=now)
-
-    def add_share(self, token_hash: str, issue_id: int, *, created_at: str, expires_at: str) -> bool:
-        with self.alerts() as store:
-            return store.shares.add(token_hash, issue_id, created_at=created_at, expires_at=expires_at)
-
-    def shared(self, token_hash: str, *, now: str) -> int | None:
-        with self.alert_reader() as store:
-            return store.shares.find(token_hash, now=now)
-
-    def shares(self, issue_id: int, *, now: str) -> list[dict[str, Any]]:
-        with self.alert_reader() as store:
-            return store.shares.of_issue(issue_id, now=now)
-
-    def drop_share(self, token_hash: str) -> bool:
-        with self.alerts() as store:
-            return store.shares.drop(token_hash)
-
-    def grouping_version(self) -> int:
-        with self.alert_reader() as store:
-            return store.grouping.version()
-
-    def grouper(self) -> Grouper:
-        with self.alert_reader() as store:
-            return store.grouping.grouper()
-
-    def explain_grouping(self, issue_id: int) -> dict[str, Any] | None:
-        with self.alert_reader(long=True) as store:
-            return store.grouping.explained(issue_id)
-
-    def treat_grouping(
-        self, issue_id: int, position: int, treat: str, *, who: str, now: str, event_id: int | None = None
-    ) -> int:
-        with self.alerts() as store:
-            return store.grouping.treat(issue_id, position, treat, who=who, now=now, event_id=event_id)
-
-    def drop_grouping_rule(self, rule_id: int, *, who: str, now: str) -> int | None:
-        with self.alerts() as store:
-            return store.grouping.take_back(rule_id, who=who, now=now)
-
-    def split_issue(self, issue_id: int, fingerprint: str, *, who: str, now: str) -> tuple[int, int]:
-        with self.alerts() as store:
-            return store.grouping.split(issue_id, fingerprint, who=who, now=now)
 
     def regroup(self) -> bool:
         return self._regrouper.step()
