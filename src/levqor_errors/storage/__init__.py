@@ -5,7 +5,10 @@ watchers.py  who is woken when there is news
 facts.py     what a look from outside finds (`inspect`)
 rows.py      what is written of an event, and what a batch adds to counts
 read.py      pages, single events, statistics
+bounds.py    between which ids events lie that can match
+conditions.py  what filters ask of events and of their counts
 overview.py  what the page of errors sums up
+owner.py     what the owner does with issues, the same on each database
 issues/      pages of issues, and what is done with them
 regroup/     rules of grouping, and what is stored following them
 source_maps.py  maps of built JavaScript, by release

@@ -18,6 +18,7 @@ from ..event import Source
 from ..severity import Severity
 from .base import Filters, Page
 from .bounds import id_bounds
+from .conditions import conditions
 
 #: What a page shows of each event: all but the context, which can be large.
 _PAGE_COLUMNS: Final = (
@@ -81,7 +82,8 @@ def recent(
     where, values = _where(db, filters)
     tables = _tables(db, filters)
     order = _order(db, filters)
-    if among is None and filters != Filters() and filters.event_id is None:
+    # Of an issue or of words alone the counts say nothing.
+    if among is None and filters.event_id is None and filters != Filters(issue_id=filters.issue_id, q=filters.q):
         bounds = id_bounds(db, filters)
         if bounds is None:
             return Page([], None)
@@ -226,13 +228,7 @@ def _order(db: Dialect, filters: Filters) -> str:
 
 def _where(db: Dialect, filters: Filters) -> tuple[list[str], list[Any]]:
     """Conditions on what `_tables` says."""
-    where: list[str] = []
-    values: list[Any] = []
-    for column in ("source", "service", "environment", "release"):
-        value = getattr(filters, column)
-        if value is not None:
-            where.append(f"e.{column} = ?")
-            values.append(value)
+    where, values = conditions(filters, "e.")
     if filters.issue_id is not None:
         # With what was merged into it and is still to be moved there.
         where.append("e.issue_id IN (SELECT id FROM issues WHERE id = ? OR merged_into = ?)")
@@ -240,9 +236,6 @@ def _where(db: Dialect, filters: Filters) -> tuple[list[str], list[Any]]:
     if filters.event_id is not None:
         where.append(db.event_condition)
         values.append(filters.event_id)
-    if filters.severity:
-        where.append(f"e.severity IN ({', '.join('?' * len(filters.severity))})")
-        values.extend(filters.severity)
     # Whoever asks gives bounds of ids as well, in whose order all is read.
     if filters.since is not None:
         where.append(f"{db.no_index}e.received_at >= ?")
@@ -265,18 +258,8 @@ def counted(db: Dialect, filters: Filters) -> tuple[str, list[Any]]:
     """
     if filters.issue_id is not None or filters.event_id is not None or filters.q is not None:
         return counted_rows(db, filters)
-    where: list[str] = []
-    values: list[Any] = []
     # The range is what narrows it most.
-    no_index = db.no_index if filters.since or filters.until else ""
-    for column in ("source", "service", "environment", "release"):
-        value = getattr(filters, column)
-        if value is not None:
-            where.append(f"{no_index}{column} = ?")
-            values.append(value)
-    if filters.severity:
-        where.append(f"{no_index}severity IN ({', '.join('?' * len(filters.severity))})")
-        values.extend(filters.severity)
+    where, values = conditions(filters, db.no_index if filters.since or filters.until else "")
     matches = " AND ".join(where) or "1 = 1"
 
     # The hours that lie in the range as a whole come from the table, the broken ones at its ends from their rows.
@@ -293,13 +276,9 @@ def counted(db: Dialect, filters: Filters) -> tuple[str, list[Any]]:
         if since is not None and until is not None and since < until:
             parts.append(
                 f"SELECT {HOUR}, service, source, severity, 1 FROM error_events "
-                # Within its hour's ids, so that an index of a filter is not read through.
                 f"WHERE {matches} AND received_at >= ? AND received_at < ?"
-                f" AND id >= (SELECT MIN(first_id) FROM {db.hours} WHERE hour = ?)"
-                f" AND id <= (SELECT MAX(last_id) FROM {db.hours} WHERE hour = ?)"
             )
-            hour = instants.hour_of(since)
-            bound += [*values, since, until, hour, hour]
+            bound += [*values, since, until]
     return f"WITH counted (hour, service, source, severity, n) AS ({' UNION ALL '.join(parts)})", bound
 
 
