@@ -16,6 +16,11 @@ def to_text(instant: datetime) -> str:
     return f"{instant.isoformat(timespec='milliseconds')[:-6]}Z"
 
 
+def now() -> str:
+    """The clock, as text."""
+    return to_text(datetime.now(timezone.utc))
+
+
 def from_text(text: str) -> datetime:
     """Read an ISO 8601 date or date-time; one without a zone is taken as UTC.
 

@@ -115,7 +115,7 @@ class Auth:
         token = _cookie(request)
         if not token or len(token) > limits.SECRET_BYTES:
             return False
-        now = instants.to_text(datetime.now(timezone.utc))
+        now = instants.now()
         return await run_in_threadpool(self._storage.has_session, self._session_hash(token), now=now)
 
     def _session_hash(self, token: str) -> str:

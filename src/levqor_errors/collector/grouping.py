@@ -11,12 +11,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .. import instants
 from ..errors import LevqorError, RequestRefusedError
 from ..storage import Storage
 from ..storage.issues.model import Triaged
 from .answers import JsonResponse
 from .forms import Form, own_page, read_form
-from .issue_pages import HOME, WHO, now, outcome
+from .issue_pages import HOME, WHO, outcome
 from .issues_api import read_object, whole_number
 from .pages import problem
 from .queries import read_id
@@ -95,18 +96,18 @@ class Grouping:
             self._rules.changed()
 
     def _treat(self, issue_id: int, position: int, treat: str, event_id: int | None) -> Triaged:
-        change = self._storage.treat_grouping(issue_id, position, treat, who=WHO, now=now(), event_id=event_id)
+        change = self._storage.treat_grouping(issue_id, position, treat, who=WHO, now=instants.now(), event_id=event_id)
         return Triaged([change], [issue_id], [])
 
     def _take_back(self, issue_id: int, rule_id: int) -> Triaged:
-        change = self._storage.drop_grouping_rule(rule_id, who=WHO, now=now())
+        change = self._storage.drop_grouping_rule(rule_id, who=WHO, now=instants.now())
         if change is None:
             raise RequestRefusedError(404, "there is no such rule; it may have been taken back already")
         return Triaged([change], [issue_id], [])
 
     def _split(self, issue_id: int, fingerprint: str) -> Triaged:
         fingerprint = fingerprint[:_FINGERPRINT_CHARS]
-        other, change = self._storage.split_issue(issue_id, fingerprint, who=WHO, now=now())
+        other, change = self._storage.split_issue(issue_id, fingerprint, who=WHO, now=instants.now())
         return Triaged([change], [other], [])
 
 

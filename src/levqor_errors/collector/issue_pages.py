@@ -6,7 +6,6 @@ comes next. What is done goes to `Storage.triage`, as from buttons in Telegram a
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -77,7 +76,7 @@ class IssuePages:
         params = request.query_params
         try:
             query = read_query(params)
-            found = await run_in_threadpool(self._storage.issues, query, now=now())
+            found = await run_in_threadpool(self._storage.issues, query, now=instants.now())
             services = await run_in_threadpool(self._storage.services)
         except LevqorError as error:
             return problem(request, error)
@@ -108,7 +107,7 @@ class IssuePages:
         )  # fmt: skip
 
     def _read(self, issue_id: int) -> dict[str, Any]:
-        at = now()
+        at = instants.now()
         issue = self._storage.issue(issue_id, now=at, days=True)
         if issue is None:
             raise RequestRefusedError(404, "There is no issue with this id; it may have been removed.")
@@ -131,7 +130,7 @@ class IssuePages:
         try:
             issues = _ticked(form)
             action = _read_action(form, issues)
-            done = await run_in_threadpool(self._storage.triage, action, issues, who=WHO, now=now())
+            done = await run_in_threadpool(self._storage.triage, action, issues, who=WHO, now=instants.now())
         except LevqorError as error:
             return problem(request, error, back=back)
         return outcome(request, action.do, done, back)
@@ -142,15 +141,10 @@ class IssuePages:
         back = own_page(form.get("back"), HOME)
         try:
             changes = unpack_ids(form.get("changes"))
-            done = await run_in_threadpool(self._storage.undo, changes, who=WHO, now=now())
+            done = await run_in_threadpool(self._storage.undo, changes, who=WHO, now=instants.now())
         except LevqorError as error:
             return problem(request, error, back=back)
         return outcome(request, "undo", done, back)
-
-
-def now() -> str:
-    """The clock, as the storage takes it."""
-    return instants.to_text(datetime.now(timezone.utc))
 
 
 def read_query(params: QueryParams) -> IssueQuery:

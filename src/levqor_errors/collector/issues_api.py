@@ -9,13 +9,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .. import limits
+from .. import instants, limits
 from ..errors import RequestRefusedError, TriageError
 from ..storage import Storage
 from ..storage.issues.model import Action, Triaged
 from .answers import JsonResponse
 from .forms import read_bounded
-from .issue_pages import WHO, now, read_query
+from .issue_pages import WHO, read_query
 from .queries import read_id
 
 #: The longest note with each of its characters written as two escapes, and a list of ids beside it.
@@ -37,7 +37,7 @@ class IssuesApi:
         """GET /api/issues."""
         query = read_query(request.query_params)
         try:
-            found = await run_in_threadpool(self._storage.issues, query, now=now())
+            found = await run_in_threadpool(self._storage.issues, query, now=instants.now())
         except TriageError as error:
             # No schema can say which cursors there are.
             raise RequestRefusedError(404, str(error)) from None
@@ -48,16 +48,16 @@ class IssuesApi:
         issue_id = read_id(request, "issue")
         if request.method == "POST":
             return await self._act(request, issue_id)
-        issue = await run_in_threadpool(self._storage.issue, issue_id, now=now(), days=True)
+        issue = await run_in_threadpool(self._storage.issue, issue_id, now=instants.now(), days=True)
         if issue is None:
             raise RequestRefusedError(404, "there is no issue with this id")
         return JsonResponse({"ok": True, "issue": issue})
 
     async def _act(self, request: Request, issue_id: int) -> Response:
         action = _read_action(await read_object(request))
-        if await run_in_threadpool(self._storage.issue, issue_id, now=now()) is None:
+        if await run_in_threadpool(self._storage.issue, issue_id, now=instants.now()) is None:
             raise RequestRefusedError(404, "there is no issue with this id")
-        done = await run_in_threadpool(self._storage.triage, action, [issue_id], who=WHO, now=now())
+        done = await run_in_threadpool(self._storage.triage, action, [issue_id], who=WHO, now=instants.now())
         return _outcome(done)
 
     async def undo(self, request: Request) -> Response:
@@ -66,7 +66,7 @@ class IssuesApi:
         if not isinstance(changes, list) or not 1 <= len(changes) <= limits.TRIAGE_ISSUES:
             raise RequestRefusedError(400, f"changes must be a list of 1 to {limits.TRIAGE_ISSUES} numbers")
         numbers = [whole_number("changes", change) for change in changes]
-        return _outcome(await run_in_threadpool(self._storage.undo, numbers, who=WHO, now=now()))
+        return _outcome(await run_in_threadpool(self._storage.undo, numbers, who=WHO, now=instants.now()))
 
 
 def _outcome(done: Triaged) -> Response:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import re
-from datetime import datetime, timezone
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
@@ -61,7 +60,7 @@ class LogFormatter(logging.Formatter):
         try:
             return self._line(record)
         except Exception as error:  # noqa: BLE001 - extras and messages are objects of anybody's
-            now = instants.to_text(datetime.now(timezone.utc))
+            now = instants.now()
             return f'{now} level=error event="a log record cannot be shown" reason={type(error).__name__}'
 
     def _line(self, record: logging.LogRecord) -> str:

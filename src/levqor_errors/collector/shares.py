@@ -86,7 +86,7 @@ class Shares:
         return response
 
     def _read(self, token: str) -> dict[str, Any]:
-        now = instants.to_text(datetime.now(timezone.utc))
+        now = instants.now()
         issue_id = self._storage.shared(_hash(token[:_TOKEN_CHARS]), now=now)
         issue = None if issue_id is None else self._storage.issue(issue_id, now=now, days=True)
         if issue is None:

@@ -8,7 +8,6 @@ import hashlib
 import logging
 import re
 import threading
-from datetime import datetime, timezone
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
@@ -88,7 +87,7 @@ class SourceMaps:
         if len(new.compressed) > limits.SOURCE_MAP_SENT_BYTES:
             raise SIZES.refuse(limits.SOURCE_MAP_SENT_BYTES, "bytes when compressed")
         with self._storage.source_maps(adding=True) as maps:
-            answer["removed"] = maps.put(new, most_bytes=self._most_bytes, now=_now())
+            answer["removed"] = maps.put(new, most_bytes=self._most_bytes, now=instants.now())
         if answer["removed"] is None:
             raise RequestRefusedError(
                 413,
@@ -153,7 +152,3 @@ def _name(params: QueryParams) -> str | None:
             400, f"name must be the path of a built file, of at most {limits.SOURCE_MAP_NAME_CHARS} characters"
         )
     return name
-
-
-def _now() -> str:
-    return instants.to_text(datetime.now(timezone.utc))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime, timezone
 from typing import Final
 from urllib.parse import urlencode
 
@@ -142,7 +141,7 @@ def query_of_page(storage: Storage, given: Mapping[str, str], filters: Filters) 
     Raises:
         StorageUnavailableError: as reading the page would.
     """
-    if filters.until is not None and filters.until <= instants.to_text(datetime.now(timezone.utc)):
+    if filters.until is not None and filters.until <= instants.now():
         return None
     now = storage.news(None, most=1)
     return urlencode({**given, "after": now.cursor})

@@ -12,7 +12,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timezone
 from typing import Final, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -246,7 +245,7 @@ class Writer:
 
     def _note_failure(self, jobs: Sequence[_Job], error: Exception, why: str) -> None:
         now = time.monotonic()
-        outage = self._outage or Outage(instants.to_text(datetime.now(timezone.utc)), now, now, why, 0)
+        outage = self._outage or Outage(instants.now(), now, now, why, 0)
         self._outage = outage._replace(last=now, why=why, requests=outage.requests + len(jobs))
         # Once, and not with every batch: a full disk must not be filled with lines about it.
         reason = str(error)
