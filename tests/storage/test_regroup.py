@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from levqor_errors import instants, limits
-from levqor_errors.errors import RequestRefusedError
+from levqor_errors.errors import RequestRefusedError, StorageUnavailableError
 from levqor_errors.event import normalize
 from levqor_errors.grouping_rules import CONSTANT, VARIABLE, Grouper
 from levqor_errors.storage import Filters, IssueQuery, NewEvent, Storage, open_storage
+from levqor_errors.storage.postgres import locks
+from postgres_support import PostgresDatabase
 from storage_support import NOW, do, write
-from support import Database, check_sound, rows, wait_until
+from support import Database, check_sound, rows, wait_until, write_lock
 
 AT = instants.to_text(NOW)
 
@@ -54,6 +57,30 @@ def regroup(storage: Storage) -> None:
         assert steps < 1_000
     while storage.tidy_issues(AT, most=100):
         pass
+
+
+def steps(storage: Storage, number: int) -> None:
+    """So many, as a collector takes them: one that is kept waiting for a lock by those who write is taken again."""
+    taken = 0
+    for _ in range(100):
+        with suppress(StorageUnavailableError):
+            storage.regroup()
+            taken += 1
+        if taken == number:
+            return
+    pytest.fail("those who write leave no room for who regroups")
+
+
+@contextmanager
+def written_to(database: Database) -> Iterator[None]:
+    """Somebody else writes events meanwhile, without end."""
+    if not isinstance(database, PostgresDatabase):
+        with write_lock(database):
+            yield
+        return
+    with psycopg.connect(database.address) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", [locks.ISSUES])
+        yield
 
 
 def issues(storage: Storage) -> dict[int, tuple[str, int]]:
@@ -377,14 +404,11 @@ def test_while_events_keep_coming(storage: Storage, database: Database) -> None:
             wait_until(lambda: min(counts) > 0)
             for position, what in ((0, VARIABLE), (1, CONSTANT)):
                 change = treat(storage, min(issues(storage)), position, what)
-                for _ in range(15):
-                    storage.regroup()
+                steps(storage, 15)
                 undo(storage, change)
-                for _ in range(10):
-                    storage.regroup()
+                steps(storage, 10)
             treat(storage, min(issues(storage)), 0, VARIABLE)
-            for _ in range(10):
-                storage.regroup()
+            steps(storage, 10)
         finally:
             ended.set()
             for sender in senders:
@@ -392,6 +416,26 @@ def test_while_events_keep_coming(storage: Storage, database: Database) -> None:
     regroup(storage)
     assert len(issues(storage)) == 1
     check(storage, database, total=sum(counts) + 1)
+
+
+def test_a_step_that_meets_a_lock_is_taken_again(storage: Storage, database: Database) -> None:
+    for what in ("bag", "cart"):
+        said(storage, *[f"{what} is full"] * 120, user_email=f"{what}@x.org")
+    change = treat(storage, 2, 0, VARIABLE)
+    regroup(storage)
+    assert shown(storage, 2)["users"] == 2
+    undo(storage, change)
+    refused, more = 0, True
+    while more:
+        with written_to(database):
+            try:
+                storage.regroup()
+            except StorageUnavailableError:
+                refused += 1
+        more = storage.regroup()
+    assert refused >= 2
+    assert [shown(storage, id_)["users"] for id_ in (1, 2)] == [1, 1]
+    check(storage, database, total=240)
 
 
 def test_statistics_do_not_change(storage: Storage) -> None:

@@ -81,16 +81,18 @@ class Regrouper:
                     return True
                 gone = move(db, asked, going)
         under_way.met([one for one, _ in found if one.id not in gone])
-        if len(found) == _PAGE and found[-1][0].id < under_way.last_id:
+        if found:
+            # Before what may fail and is done again then: no event is met twice.
             under_way.next_id = found[-1][0].id + 1
+        if len(found) == _PAGE and under_way.next_id <= under_way.last_id:
             return True
         with self._writing() as db:
             self._be_alone(db)
             if self._is_current(db, asked):
-                self._end(db, under_way, found[-1][0].id + 1 if found else under_way.next_id)
+                self._end(db, under_way)
         return True
 
-    def _end(self, db: AlertDialect, under_way: _Pass, next_id: int) -> None:
+    def _end(self, db: AlertDialect, under_way: _Pass) -> None:
         """All of an issue has been looked at."""
         self._pass = None
         asked = queue.of(db, under_way.asked.issue_id)
@@ -100,7 +102,7 @@ class Regrouper:
             return
         if asked.changed:
             # What has come since the last page.
-            rest = page(db, asked.issue_id, next_id, _REST)
+            rest = page(db, asked.issue_id, under_way.next_id, _REST)
             under_way.met(rest)
             settle(db, self._grouper, asked, under_way.users if len(rest) < _REST else None, under_way.stored)
         queue.done(db, asked)
