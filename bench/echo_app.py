@@ -26,5 +26,5 @@ if __name__ == "__main__":
     listener = bind("127.0.0.1", 0)
     print(listener.getsockname()[1], flush=True)
     app = Starlette(routes=[Route("/api/errors/log", echo, methods=["POST"])])
-    app.state.collector = SimpleNamespace(connections=Connections())
+    app.state.collector = SimpleNamespace(connections=Connections(), feed=SimpleNamespace(close=lambda: None))
     serve(app, listener)
