@@ -211,7 +211,7 @@ def create_app(settings: CollectorSettings | None = None, alerts: AlertSettings 
 
 def _public(collector: Collector) -> list[BaseRoute]:
     login = Login(collector.auth)
-    shares = Shares(collector.storage, IssuePages(collector.storage, collector.original_frames))
+    shares = Shares(collector.storage, IssuePages(collector.storage, collector.original_frames, collector.health))
     return [
         Route(INGEST_PATH, collector.ingest, methods=["POST", "OPTIONS"]),
         Route("/healthz", collector.health.get),
@@ -234,7 +234,7 @@ def _owner(collector: Collector) -> list[BaseRoute]:
         address=collector.handbook.address,
         needs_key=collector.canary_key is not None,
     )
-    issues = IssuePages(collector.storage, collector.original_frames)
+    issues = IssuePages(collector.storage, collector.original_frames, collector.health)
     issues_api = IssuesApi(collector.storage)
     shares = Shares(collector.storage, issues)
     grouping = Grouping(collector.storage, collector.rules)

@@ -21,10 +21,12 @@ from ..storage import Filters, Storage
 from ..storage.issues.model import STATES, Action, Do, IssueQuery, Refusal, Sort, Triaged
 from .event_view import view
 from .forms import Form, own_page, pack_ids, read_form, unpack_ids
+from .health import Health
 from .original_frames import OriginalFrames
 from .pages import page, problem
 from .queries import read_id, read_number, read_severities, read_text
 from .sparkline import sparkline
+from .strip import strip
 
 HOME: Final = "/owner/issues"
 #: Who did it, in the history: there is one owner.
@@ -62,11 +64,13 @@ class IssuePages:
     Args:
         storage: where issues are.
         frames: finds an event's frames in its source.
+        health: what may be wrong, which the pages say above all else.
     """
 
-    def __init__(self, storage: Storage, frames: OriginalFrames) -> None:
+    def __init__(self, storage: Storage, frames: OriginalFrames, health: Health) -> None:
         self._storage = storage
         self._frames = frames
+        self._health = health
 
     async def all(self, request: Request) -> Response:
         """GET /owner/issues, and POST: do something with those that are ticked."""
@@ -90,7 +94,7 @@ class IssuePages:
             tabs=[(state, _address(HOME, {**carried, "state": state})) for state in (*STATES, "all")],
             filtered=any(value for name, value in given.items() if name in ("q", "service", "severity")),
             state=query.state or "all", days=query.days, severities=list(Severity), sorts=SORTS, mutes=MUTES,
-            sparkline=sparkline, notice=_notice(params),
+            sparkline=sparkline, notice=_notice(params), strip=strip(await self._health.report(owner=True)),
         )  # fmt: skip
 
     async def issue(self, request: Request, *, token: str | None = None) -> Response:
@@ -103,7 +107,7 @@ class IssuePages:
         link = None if token is None else f"{request.base_url}shared/{token}"
         return page(
             request, "issue.html", **values, back=here, link=link, mutes=MUTES, sparkline=sparkline,
-            notice=_notice(request.query_params),
+            notice=_notice(request.query_params), strip=strip(await self._health.report(owner=True)),
         )  # fmt: skip
 
     def _read(self, issue_id: int) -> dict[str, Any]:
