@@ -52,6 +52,7 @@ from .logs import hide
 from .metrics import Metrics
 from .openapi import openapi_json
 from .original_frames import OriginalFrames
+from .own_address import OwnAddress
 from .proxies import Proxies
 from .queries import Queries
 from .refusals import Refusals
@@ -79,7 +80,8 @@ class Collector:
         self.feed = Feed(storage)
         self.stream = Stream(self.feed, self.auth)
         self.facts = FactsReader(self._tell)
-        self.handbook = Handbook(storage, settings, alerts, self.alerting)
+        self.address = OwnAddress(alerts.dashboard_url, self.alerting)
+        self.handbook = Handbook(storage, settings, alerts, self.alerting, self.address)
         self.janitor = Janitor(
             storage,
             self.refusals,
@@ -211,7 +213,8 @@ def create_app(settings: CollectorSettings | None = None, alerts: AlertSettings 
 
 def _public(collector: Collector) -> list[BaseRoute]:
     login = Login(collector.auth)
-    shares = Shares(collector.storage, IssuePages(collector.storage, collector.original_frames, collector.health))
+    issues = IssuePages(collector.storage, collector.original_frames, collector.health)
+    shares = Shares(collector.storage, issues, collector.address)
     return [
         Route(INGEST_PATH, collector.ingest, methods=["POST", "OPTIONS"]),
         Route("/healthz", collector.health.get),
@@ -231,12 +234,12 @@ def _owner(collector: Collector) -> list[BaseRoute]:
     errors_page = ErrorsPage(
         collector.storage,
         collector.health,
-        address=collector.handbook.address,
+        address=collector.address,
         needs_key=collector.canary_key is not None,
     )
     issues = IssuePages(collector.storage, collector.original_frames, collector.health)
     issues_api = IssuesApi(collector.storage)
-    shares = Shares(collector.storage, issues)
+    shares = Shares(collector.storage, issues, collector.address)
     grouping = Grouping(collector.storage, collector.rules)
     login = Login(collector.auth)
     return [

@@ -97,14 +97,13 @@ class IssuePages:
             sparkline=sparkline, notice=_notice(params), strip=strip(await self._health.report(owner=True)),
         )  # fmt: skip
 
-    async def issue(self, request: Request, *, token: str | None = None) -> Response:
-        """GET /owner/issues/{id}; with the token of a link that was just made, that is shown as well."""
+    async def issue(self, request: Request, *, link: str | None = None) -> Response:
+        """GET /owner/issues/{id}; a link to it that was just made is shown as well."""
         try:
             values = await run_in_threadpool(self._read, read_id(request, "issue"))
         except LevqorError as error:
             return problem(request, error)
         here = f"{HOME}/{values['issue']['id']}"
-        link = None if token is None else f"{request.base_url}shared/{token}"
         return page(
             request, "issue.html", **values, back=here, link=link, mutes=MUTES, sparkline=sparkline,
             notice=_notice(request.query_params), strip=strip(await self._health.report(owner=True)),

@@ -20,6 +20,7 @@ from ..errors import LevqorError, RequestRefusedError
 from ..storage import Filters, Storage
 from .forms import Form, read_form
 from .issue_pages import HOME, IssuePages
+from .own_address import OwnAddress
 from .pages import page, problem
 from .queries import read_id
 from .scrubbing import scrubbed
@@ -38,11 +39,13 @@ class Shares:
     Args:
         storage: where issues and links are.
         pages: the owner's page of an issue, which shows a new link.
+        address: where others reach the collector.
     """
 
-    def __init__(self, storage: Storage, pages: IssuePages) -> None:
+    def __init__(self, storage: Storage, pages: IssuePages, address: OwnAddress) -> None:
         self._storage = storage
         self._pages = pages
+        self._address = address
 
     async def change(self, request: Request) -> Response:
         """POST /owner/issues/{id}/shares: make a link, or end one."""
@@ -55,7 +58,7 @@ class Shares:
         if token is None:
             root = request.scope.get("root_path", "")
             return RedirectResponse(f"{root}{HOME}/{issue_id}#shares", 303)
-        return await self._pages.issue(request, token=token)
+        return await self._pages.issue(request, link=f"{self._address.of(request)}/shared/{token}")
 
     def _change(self, issue_id: int, form: Form) -> str | None:
         if ended := form.get("end"):
