@@ -58,7 +58,7 @@ from .queries import Queries
 from .refusals import Refusals
 from .regrouping import RulesInForce
 from .secret import owner_secret
-from .shares import Shares
+from .shares import SharedPage, Shares
 from .sharing import Ledger, Sharing
 from .source_maps import SourceMaps
 from .stream import Stream
@@ -213,8 +213,6 @@ def create_app(settings: CollectorSettings | None = None, alerts: AlertSettings 
 
 def _public(collector: Collector) -> list[BaseRoute]:
     login = Login(collector.auth)
-    issues = IssuePages(collector.storage, collector.original_frames, collector.health)
-    shares = Shares(collector.storage, issues, collector.address)
     return [
         Route(INGEST_PATH, collector.ingest, methods=["POST", "OPTIONS"]),
         Route("/healthz", collector.health.get),
@@ -222,7 +220,7 @@ def _public(collector: Collector) -> list[BaseRoute]:
         Route("/api/openapi.json", openapi_json),
         Route("/login", login.form, methods=["GET"]),
         Route("/login", login.submit, methods=["POST"]),
-        Route("/shared/{token}", shares.shared),
+        Route("/shared/{token}", SharedPage(collector.storage).get),
         Route("/errorClient.js", BrowserClient().get),
         Mount("/static", Assets()),
     ]

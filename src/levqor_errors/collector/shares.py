@@ -34,7 +34,7 @@ _TOKEN_CHARS: Final = 100
 
 
 class Shares:
-    """The endpoints.
+    """The owner's endpoint.
 
     Args:
         storage: where issues and links are.
@@ -78,7 +78,18 @@ class Shares:
             raise RequestRefusedError(404, "There is no issue with this id; it may have been removed.")
         return token
 
-    async def shared(self, request: Request) -> Response:
+
+class SharedPage:
+    """The endpoint for those who have a link.
+
+    Args:
+        storage: where issues and links are.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    async def get(self, request: Request) -> Response:
         """GET /shared/{token}: what a link shows, to anyone who has it."""
         try:
             values = await run_in_threadpool(self._read, str(request.path_params["token"]))
