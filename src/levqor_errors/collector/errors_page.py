@@ -15,7 +15,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from .. import instants
+from .. import instants, limits
 from ..errors import RequestRefusedError, StorageUnavailableError
 from ..event import Source
 from ..storage import Filters, Page, Storage
@@ -112,6 +112,8 @@ class ErrorsPage:
             "gone": number - len(listed["errors"]) if listed["is_all"] else 0,
             "number_of_events": number,
             "total": sum(now.values()),
+            "unnamed": overview.unnamed,
+            "names_counted": limits.COUNTED_NAMES,
             "cards": cards(now, overview.before, span.words_before, filters.severity, carried),
             "chart": chart,
             "bars": [

@@ -139,6 +139,14 @@ _STATS: Final = whole(
     },
     bucket={"enum": ["hour", "day"], "description": "What a point of the series is the sum of."},
     series={"type": "array", "items": whole(start=TIME, **dict.fromkeys(SEVERITIES, COUNT))},
+    unnamed={
+        **COUNT,
+        "description": (
+            "With a filter by environment or release: so many more may match. They were counted without these names, "
+            f"since their service had more than {limits.COUNTED_NAMES} pairs of them in an hour. The other counts are "
+            "at least so many then; where this is 0, and without such a filter, they are exact."
+        ),
+    },
     refused={
         "type": "object",
         "description": "What was not taken in the hours that the range touches, of all senders, by the reason; it is "

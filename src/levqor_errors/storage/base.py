@@ -89,10 +89,13 @@ class Overview(NamedTuple):
     series: list[tuple[str, dict[str, int]]]
     #: By service, those with the most events first.
     services: list[tuple[str, dict[str, int]]]
-    #: By severity in the range before; `None`: nobody asked.
+    #: By severity in the range before; `None`: nobody asked, or how it compares is not known for `unnamed` events of
+    #: one of both.
     before: dict[str, int] | None
     #: Services, environments and releases that a filter may be set to, the commonest first.
     names: tuple[list[str], list[str], list[str]]
+    #: As in `Storage.stats`.
+    unnamed: int
 
 
 class News(NamedTuple):
@@ -208,6 +211,9 @@ class Storage(Protocol):
 
     def stats(self, filters: Filters) -> dict[str, Any]:
         """Exact counts of the events that match: in all, by severity, source and service, and over time.
+
+        Only a filter by environment or release may leave some out, and `unnamed` says how many at most: a service that
+        has more than `limits.COUNTED_NAMES` of them in an hour has the rest counted without them.
 
         With what was refused in those hours, by reason, of all senders: a refused event was not looked into.
         """
