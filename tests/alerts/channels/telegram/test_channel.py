@@ -14,8 +14,9 @@ from levqor_errors.alerts.channels.telegram import TelegramChannel, api, pace
 from levqor_errors.config import AlertSettings
 from levqor_errors.errors import ChannelDownError, ChannelPassingError, ConfigError, MessageRefusedError
 from support import wait_until
+from telegram_answers import HANG, error
 from telegram_channel_support import Open, failure
-from telegram_support import CHANNEL, CHAT, HANG, PRIVATE, TOKEN, TOPIC, FakeTelegram, Notes, error
+from telegram_support import CHANNEL, CHAT, PRIVATE, TOKEN, TOPIC, FakeTelegram, Notes
 
 
 @pytest.mark.parametrize("kind", NOTICES)

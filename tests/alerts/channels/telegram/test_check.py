@@ -5,20 +5,9 @@ from __future__ import annotations
 import pytest
 
 from levqor_errors.errors import AlertError, ChannelDownError, ChannelPassingError
+from telegram_answers import CHAT_NOT_FOUND, UNAUTHORIZED, Answer, Reaction, error, page, too_many
 from telegram_channel_support import MOVED, Open
-from telegram_support import (
-    CHANNEL,
-    CHAT,
-    CHAT_NOT_FOUND,
-    PRIVATE,
-    UNAUTHORIZED,
-    Answer,
-    FakeTelegram,
-    Reaction,
-    error,
-    page,
-    too_many,
-)
+from telegram_support import CHANNEL, CHAT, PRIVATE, FakeTelegram
 
 
 @pytest.mark.parametrize(

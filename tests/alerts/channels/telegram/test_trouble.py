@@ -9,27 +9,23 @@ import pytest
 from alert_samples import CRITICAL
 from levqor_errors.alerts.channels.telegram import api
 from levqor_errors.errors import ChannelDownError, ChannelPassingError, StorageUnavailableError
-from telegram_channel_support import MOVED, Open, failure
-from telegram_support import (
+from telegram_answers import (
     BLOCKED,
-    CHAT,
     CHAT_NOT_FOUND,
     HANG,
     KICKED,
     LOST,
-    PRIVATE,
     RESET,
-    TOPIC,
     UNAUTHORIZED,
     Answer,
-    FakeTelegram,
-    Notes,
     Reaction,
     error,
     page,
     redirect,
     too_many,
 )
+from telegram_channel_support import MOVED, Open, failure
+from telegram_support import CHAT, PRIVATE, TOPIC, FakeTelegram, Notes
 
 PASSING: dict[str, tuple[Reaction, float | None, str]] = {
     "429": (too_many(7), 7, "Too Many Requests: retry after 7"),
