@@ -12,6 +12,8 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import pytest
+
 from levqor_errors.client import api
 from support import clean_environ
 
@@ -78,6 +80,11 @@ def attached(handler: logging.Handler, name: str = "", level: int = logging.DEBU
         logger.removeHandler(handler)
         logger.setLevel(before)
         logger.propagate = propagate
+
+
+def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What the client said in the log."""
+    return [record.getMessage() for record in caplog.records if record.name == "levqor_errors.client"]
 
 
 @contextlib.contextmanager

@@ -10,6 +10,16 @@ from host_support import Host
 from levqor_errors.ids import uuid7
 
 HEADER = b'{"host": "elsewhere", "pid": 1, "python": "3.11.7"}\n'
+#: More events than a buffer has, and one that comes later; all of them delivered.
+LOG_AND_FLUSH = """
+for number in range(200):
+    assert log_error("shop", f"event {number}", ("error", "info")[number % 2]) is not None
+assert flush(30)
+log_error("shop", "event 200")
+delivered = flush(30)
+print(json.dumps(stats()))
+sys.exit(0 if delivered else "not delivered")
+"""
 
 
 def line(message: str) -> bytes:

@@ -18,18 +18,17 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import socketserver
-import struct
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from email.utils import formatdate
 from types import TracebackType
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-from telegram_html import Entity, EntityError, parse, units
+from telegram_answers import CHAT_NOT_FOUND, LOST, UNAUTHORIZED, Answer, Fate, Reaction, error
+from telegram_html import Entity
+from telegram_http import Handler, Server
+from telegram_strict import RefusedError, bad, keyboard_of, parsed
 
 #: Of the form of a real one; nobody's.
 TOKEN: Final = "7012345678:AAF-fake_token_for_tests_0123456789abc"
@@ -40,60 +39,7 @@ TOPIC: Final = 45
 PRIVATE: Final = 5932848683
 #: A channel, `@levqor_alerts`.
 CHANNEL: Final = -1009876543210
-_UNITS: Final = 4_096
 _JOINER: Final = "\N{WORD JOINER}"
-
-
-class Answer(NamedTuple):
-    """What a request gets instead of what it deserves."""
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-class Fate(NamedTuple):
-    """What happens to a request instead of an answer."""
-
-    name: str
-
-
-#: Nothing comes until the client goes away.
-HANG: Final = Fate("hang")
-#: The connection is reset; the request has no effect.
-RESET: Final = Fate("reset")
-#: The request has its effect, but the connection is reset before the answer.
-LOST: Final = Fate("lost")
-Reaction: TypeAlias = "Answer | Fate"
-
-
-def error(code: int, description: str, **parameters: int) -> Answer:
-    """What the Bot API answers when it does not do something."""
-    body: dict[str, Any] = {"ok": False, "error_code": code, "description": description}
-    if parameters:
-        body["parameters"] = parameters
-    return Answer(code, json.dumps(body).encode())
-
-
-def too_many(retry_after: int) -> Answer:
-    """429, wait so many seconds."""
-    return error(429, f"Too Many Requests: retry after {retry_after}", retry_after=retry_after)
-
-
-def page(status: int, html: str = "<html><body>nginx</body></html>") -> Answer:
-    """A page of something between us and Telegram."""
-    return Answer(status, html.encode(), (("Content-Type", "text/html"),))
-
-
-def redirect(location: str) -> Answer:
-    """302 to somewhere else."""
-    return Answer(302, b"", (("Location", location),))
-
-
-UNAUTHORIZED: Final = error(401, "Unauthorized")
-KICKED: Final = error(403, "Forbidden: bot was kicked from the supergroup chat")
-BLOCKED: Final = error(403, "Forbidden: bot was blocked by the user")
-CHAT_NOT_FOUND: Final = error(400, "Bad Request: chat not found")
 
 
 @dataclass
@@ -165,16 +111,6 @@ class Notes(dict[str, str]):
         self[key] = value
 
 
-class _RefusedError(Exception):
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer)
-        self.answer = answer
-
-
-def _bad(description: str) -> _RefusedError:
-    return _RefusedError(error(400, f"Bad Request: {description}"))
-
-
 class FakeTelegram:
     """The server; runs from creation to `close()`, or as a context manager.
 
@@ -217,7 +153,7 @@ class FakeTelegram:
         self.clock_ahead = 0.0
         self.changed = threading.Condition()
         self.connections: set[socket.socket] = set()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = Server(("127.0.0.1", 0), Handler)
         self._server.telegram = self
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
@@ -355,7 +291,7 @@ class FakeTelegram:
             return error(400, "Bad Request: strings must be encoded in UTF-8")
         try:
             return Answer(200, json.dumps({"ok": True, "result": action(parameters)}).encode())
-        except _RefusedError as refused:
+        except RefusedError as refused:
             return refused.answer
 
     def _methods(self) -> dict[str, Any]:
@@ -372,36 +308,36 @@ class FakeTelegram:
     def _chat(self, given: dict[str, Any]) -> Chat:
         wanted = str(given.get("chat_id", ""))
         if not wanted:
-            raise _bad("chat_id is empty")
+            raise bad("chat_id is empty")
         for chat in self.chats.values():
             if wanted == str(chat.id) or (chat.username and wanted.lower() == f"@{chat.username}".lower()):
                 if chat.moved_to is not None:
-                    raise _RefusedError(
+                    raise RefusedError(
                         error(
                             400, "Bad Request: group chat was upgraded to a supergroup chat",
                             migrate_to_chat_id=chat.moved_to,
                         )
                     )  # fmt: skip
                 if chat.status == "kicked":
-                    raise _RefusedError(error(403, f"Forbidden: bot was kicked from the {chat.type} chat"))
+                    raise RefusedError(error(403, f"Forbidden: bot was kicked from the {chat.type} chat"))
                 return chat
-        raise _RefusedError(CHAT_NOT_FOUND)
+        raise RefusedError(CHAT_NOT_FOUND)
 
     def _member(self, given: dict[str, Any]) -> dict[str, Any]:
         chat = self._chat(given)
         return {"user": {"id": given["user_id"], "is_bot": True}, "status": chat.status, **chat.rights}
 
     def _send(self, given: dict[str, Any]) -> dict[str, Any]:
-        text, entities = _parsed(given)
-        keyboard = _keyboard(given.get("reply_markup"))
+        text, entities = parsed(given)
+        keyboard = keyboard_of(given.get("reply_markup"))
         chat = self._chat(given)
         if chat.status in ("left", "restricted"):
-            raise _bad("not enough rights to send text messages to the chat")
+            raise bad("not enough rights to send text messages to the chat")
         topic = given.get("message_thread_id")
         if topic is not None and topic not in chat.topics:
-            raise _bad("message thread not found")
+            raise bad("message thread not found")
         if topic is not None and not chat.topics[topic]:
-            raise _bad("TOPIC_CLOSED")
+            raise bad("TOPIC_CLOSED")
         message = Message(
             id=len(self.messages) + 1,
             chat_id=chat.id,
@@ -419,7 +355,7 @@ class FakeTelegram:
 
     def _get_updates(self, given: dict[str, Any]) -> list[dict[str, Any]]:
         if self.webhook:
-            raise _RefusedError(
+            raise RefusedError(
                 error(
                     409, "Conflict: can't use getUpdates method while webhook is active; "
                     "use deleteWebhook to delete the webhook first",
@@ -434,7 +370,7 @@ class FakeTelegram:
             lambda: self._updates or self._closed or self._poll != mine, timeout=given.get("timeout", 0)
         )
         if self._poll != mine:
-            raise _RefusedError(
+            raise RefusedError(
                 error(
                     409, "Conflict: terminated by other getUpdates request; "
                     "make sure that only one bot instance is running",
@@ -444,126 +380,23 @@ class FakeTelegram:
 
     def _answer_query(self, given: dict[str, Any]) -> bool:
         if given.get("callback_query_id") not in self._queries:
-            raise _bad("query is too old and response timeout expired or query ID is invalid")
+            raise bad("query is too old and response timeout expired or query ID is invalid")
         if len(given.get("text", "")) > 200:
-            raise _bad("MESSAGE_TOO_LONG")
+            raise bad("MESSAGE_TOO_LONG")
         self._queries.remove(given["callback_query_id"])
         self.answers.append(given)
         return True
 
     def _edit_markup(self, given: dict[str, Any]) -> bool:
-        keyboard = _keyboard(given.get("reply_markup"))
+        keyboard = keyboard_of(given.get("reply_markup"))
         chat = self._chat(given)
         for message in self.messages:
             if message.id == given.get("message_id") and message.chat_id == chat.id:
                 if message.keyboard == keyboard:
-                    raise _bad(
+                    raise bad(
                         "message is not modified: specified new message content and reply markup are exactly the same "
                         "as a current content and reply markup of the message"
                     )
                 message.keyboard = keyboard
                 return True
-        raise _bad("message to edit not found")
-
-
-def _parsed(given: dict[str, Any]) -> tuple[str, list[Entity]]:
-    text = given.get("text", "")
-    if not isinstance(text, str):
-        raise _bad("message text is empty")
-    entities: list[Entity] = []
-    if given.get("parse_mode") == "HTML":
-        try:
-            text, entities = parse(text)
-        except EntityError as wrong:
-            raise _bad(f"can't parse entities: {wrong}") from wrong
-    elif "parse_mode" in given:
-        raise _bad("unsupported parse_mode")
-    if not text.strip():
-        raise _bad("message text is empty")
-    if units(text.strip()) > _UNITS:
-        raise _bad("message is too long")
-    return text, entities
-
-
-def _keyboard(markup: Any) -> list[list[dict[str, str]]]:
-    if markup is None:
-        return []
-    if not isinstance(markup, dict) or not isinstance(markup.get("inline_keyboard"), list):
-        raise _bad("object expected as reply markup")
-    for row in markup["inline_keyboard"]:
-        for button in row:
-            _check_button(button)
-    return markup["inline_keyboard"]  # type: ignore[no-any-return]
-
-
-def _check_button(button: Any) -> None:
-    if not isinstance(button, dict) or not isinstance(button.get("text"), str) or not button["text"].strip():
-        raise _bad("can't parse inline keyboard button: InlineKeyboardButton must have text")
-    if "url" in button:
-        host = urlsplit(button["url"]).hostname or ""
-        # tdlib's LinkManager::check_link.
-        if "." not in host and ":" not in host:
-            raise _bad(f"inline keyboard button URL '{button['url']}' is invalid: Wrong HTTP URL")
-        if not button["url"].startswith(("http://", "https://", "tg://")) or host.startswith("127."):
-            raise _bad("BUTTON_URL_INVALID")
-    elif "callback_data" not in button:
-        raise _bad("can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard")
-    elif not 1 <= len(button["callback_data"].encode()) <= 64:
-        raise _bad("BUTTON_DATA_INVALID")
-
-
-class _Server(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-    request_queue_size = 128
-    telegram: FakeTelegram
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no error here."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(socketserver.StreamRequestHandler):
-    """HTTP/1.1 with keep-alive, as far as httpx speaks it; `http.server` takes most of a millisecond for a head."""
-
-    server: _Server
-    connection: socket.socket
-    disable_nagle_algorithm = True
-
-    def handle(self) -> None:
-        telegram = self.server.telegram
-        with telegram.changed:
-            telegram.connections.add(self.connection)
-        try:
-            while self._request(telegram):
-                pass
-        finally:
-            with telegram.changed:
-                telegram.connections.discard(self.connection)
-                telegram.changed.notify_all()
-
-    def _request(self, telegram: FakeTelegram) -> bool:
-        line = self.rfile.readline().split()
-        if len(line) != 3:
-            return False
-        length = 0
-        while (header := self.rfile.readline().strip()) != b"":
-            name, _, value = header.partition(b":")
-            if name.lower() == b"content-length":
-                length = int(value)
-        reaction, fate = telegram.react(line[1].decode(), self.rfile.read(length))
-        if isinstance(reaction, Fate) or fate is not None:
-            if reaction is HANG:
-                self.connection.recv(1)
-            elif reaction is RESET or fate is LOST:
-                # With nothing to linger for, closing sends RST.
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                self.rfile.close()
-                self.connection.close()
-            return False
-        headers = dict((("Content-Type", "application/json"), *reaction.headers))
-        lines = [f"HTTP/1.1 {reaction.status} Status", f"Content-Length: {len(reaction.body)}"]
-        lines.append(f"Date: {formatdate(time.time() + telegram.clock_ahead, usegmt=True)}")
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        self.wfile.write("\r\n".join(lines).encode() + b"\r\n\r\n" + reaction.body)
-        return True
+        raise bad("message to edit not found")

@@ -3,93 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from event_support import FIELDS, NOW, NOW_TEXT, OURS, TEXT_LIMITS, assert_past_the_gate
 from levqor_errors import instants, limits
 from levqor_errors.errors import InvalidEventError, LevqorError
 from levqor_errors.event import ErrorEvent, Source, normalize
-from levqor_errors.grouping import group
-from levqor_errors.ids import canonical_uuid
 from levqor_errors.severity import DEFAULT_SERVICE, SEVERITY_ALIASES, Severity
 
-NOW = datetime(2026, 11, 23, 13, 5, 39, 120_000, timezone.utc)
-NOW_TEXT = "2026-11-23T13:05:39.120Z"
 ID = "0198f3a2-1b2c-7d3e-8f40-123456789abc"
-QUICK = settings(deadline=None, database=None, derandomize=True)
-
-#: The text fields that are cut, and at what.
-TEXT_LIMITS = {
-    "message": limits.MESSAGE_CHARS,
-    "stack": limits.STACK_CHARS,
-    "service": limits.SERVICE_CHARS,
-    "path_or_screen": limits.PATH_CHARS,
-    "user_email": limits.EMAIL_CHARS,
-    "environment": limits.ENVIRONMENT_CHARS,
-    "release": limits.RELEASE_CHARS,
-}
-FIELDS = (*TEXT_LIMITS, "event_id", "created_at", "source", "severity", "fingerprint", "context")
-#: Set by the collector; what a sender says of them is not listened to.
-OURS = ("id", "received_at", "issue_id")
 
 
 def event(**fields: Any) -> ErrorEvent:
     """The event of a message and these fields."""
     return normalize({"message": "it failed", **fields}, received_at=NOW)
-
-
-def texts(value: object) -> Iterator[str]:
-    """Every text in a JSON value, keys included."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield key
-            yield from texts(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from texts(item)
-
-
-def depth(value: object) -> int:
-    """How many levels of containers a JSON value has below itself."""
-    if isinstance(value, dict):
-        return 1 + max(map(depth, value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max(map(depth, value), default=0)
-    return 0
-
-
-def assert_past_the_gate(checked: ErrorEvent) -> None:
-    """All that everything behind the gate relies on."""
-    for field, most in TEXT_LIMITS.items():
-        value = getattr(checked, field)
-        assert value is None or (isinstance(value, str) and 0 < len(value) <= most)
-    assert checked.message
-    assert checked.service
-    assert isinstance(checked.source, Source)
-    assert isinstance(checked.severity, Severity)
-    assert canonical_uuid(checked.event_id) == checked.event_id
-    assert checked.received_at == NOW_TEXT
-    age = NOW - instants.from_text(checked.created_at)
-    assert timedelta(seconds=-limits.CLOCK_AHEAD_SECONDS - 1) <= age
-    assert age <= timedelta(seconds=limits.CLOCK_BEHIND_SECONDS + 1)
-    assert len(checked.created_at) == len(NOW_TEXT)
-    assert len(checked.fingerprint) <= limits.FINGERPRINT_PARTS
-    assert all(len(part) <= limits.FINGERPRINT_CHARS for part in checked.fingerprint)
-    assert depth(checked.context) <= limits.CONTEXT_DEPTH + 1
-    assert sum(map(len, texts(checked.context))) <= limits.CONTEXT_CHARS * 1.1
-    for text in texts(list(checked)):
-        assert "\0" not in text
-        text.encode("utf-8")
-    # As the storage writes it, and as any other reader reads it.
-    assert json.loads(orjson.dumps(checked.context)) == checked.context
 
 
 # -- defaults ---------------------------------------------------------------------------------------------------------
@@ -363,79 +294,3 @@ def test_the_sender_s_object_is_not_touched() -> None:
     before = json.dumps(raw)
     normalize(raw, received_at=NOW)
     assert json.dumps(raw) == before
-
-
-# -- everything else --------------------------------------------------------------------------------------------------
-
-CHARACTERS = st.characters()
-TEXTS = st.text(CHARACTERS, max_size=20) | st.builds(
-    lambda text, times: text * times, st.text(CHARACTERS, max_size=5), st.integers(0, 20_000)
-)
-#: Not over what Python itself turns into digits: a test that fails has to show its input.
-INTEGERS = st.integers() | st.integers(-14_000, 14_000).map(lambda bits: (1 if bits > 0 else -1) << abs(bits))
-JSON = st.recursive(
-    st.none() | st.booleans() | INTEGERS | st.floats() | TEXTS,
-    lambda values: st.lists(values, max_size=4) | st.dictionaries(st.text(CHARACTERS, max_size=5), values, max_size=4),
-    max_leaves=15,
-)
-OPTIONAL: dict[str, st.SearchStrategy[object]] = {
-    **dict.fromkeys((field for field in TEXT_LIMITS if field != "message"), TEXTS),
-    "event_id": st.uuids().map(str),
-    "created_at": st.floats(-6e10, 2e11)
-    | st.integers(-6 * 10**10, 2 * 10**11)
-    | st.datetimes().map(datetime.isoformat),
-    "source": st.sampled_from(["backend", "frontend"]),
-    "severity": st.sampled_from(list(SEVERITY_ALIASES)),
-    "fingerprint": TEXTS | st.lists(TEXTS, max_size=5),
-    "context": st.dictionaries(st.sampled_from(["exceptions", "extra", "a", "…"]), JSON),
-}
-
-
-def checked_or_refused(raw: object) -> ErrorEvent | InvalidEventError:
-    """What the gate makes of it; anything else that it raises is a failure."""
-    try:
-        return normalize(raw, received_at=NOW)
-    except InvalidEventError as error:
-        return error
-
-
-#: Mostly right, so that most of them come past the first field.
-EVENTS = st.builds(
-    lambda right, wrong, message: {**right, **wrong, "message": message},
-    st.fixed_dictionaries({}, optional=OPTIONAL),
-    st.dictionaries(
-        st.sampled_from([*FIELDS, *OURS, "other", "…"]) | st.text(CHARACTERS, max_size=5), JSON, max_size=2
-    ),
-    st.text(CHARACTERS, min_size=1) | JSON,
-)
-
-
-@settings(QUICK, max_examples=400)
-@given(EVENTS | JSON)
-def test_any_json_is_an_event_within_all_limits_or_an_error_that_names_the_field(raw: Any) -> None:
-    checked = checked_or_refused(raw)
-    if isinstance(checked, InvalidEventError):
-        assert checked.field in FIELDS or (checked.field == "an event" and not isinstance(raw, dict))
-        assert str(checked).startswith(checked.field)
-        return
-    assert_past_the_gate(checked)
-    assert checked.sender_id is (raw.get("event_id") is not None)
-    group(checked)
-
-
-@settings(QUICK, max_examples=200)
-@given(st.fixed_dictionaries({"message": TEXTS.map("it failed {}".format)}, optional=OPTIONAL))
-def test_an_event_of_the_right_kinds_is_always_taken(raw: dict[str, Any]) -> None:
-    assert_past_the_gate(normalize(raw, received_at=NOW))
-
-
-@settings(QUICK, max_examples=200)
-@given(EVENTS)
-def test_the_gate_changes_nothing_the_second_time(raw: dict[str, Any]) -> None:
-    """An event that is exported and imported, or relayed, stays what it was."""
-    first = checked_or_refused(raw)
-    if isinstance(first, InvalidEventError):
-        return
-    read = {field: getattr(first, field) for field in FIELDS}
-    again = normalize(json.loads(json.dumps(read)), received_at=NOW)
-    assert again == first._replace(sender_id=True)

@@ -119,7 +119,7 @@ def test_the_reader_of_imports_reads_them() -> None:
     assert ("event.py", "levqor_errors.limits") in found
     assert ("collector/ingest.py", "levqor_errors.storage") in found
     assert ("collector/answers.py", "orjson") in found
-    assert ("storage/base.py", "levqor_errors.errors") in found
+    assert ("storage/protocol.py", "levqor_errors.errors") in found
     assert ("client/client.py", "levqor_errors.severity") in found
     assert any(entry.folder == "storage" for entry in all_imports("collector"))
 

@@ -18,7 +18,8 @@ from runner_support import Clock, run_once, runner, running
 from smtp_support import FakeSmtp
 from storage_support import new_event, write
 from support import Database, execute, rows, wait_until
-from telegram_support import RESET, UNAUTHORIZED, FakeTelegram, too_many
+from telegram_answers import RESET, UNAUTHORIZED, too_many
+from telegram_support import FakeTelegram
 
 
 def add(storage: Storage, title: str, *channels: str, kind: str = "rate", now: str | None = None) -> None:

@@ -13,7 +13,8 @@ from levqor_errors.grouping import group
 from levqor_errors.storage import NewEvent, open_storage
 from storage_support import write
 from support import SECRET, Database, rows, run_command
-from telegram_support import UNAUTHORIZED, FakeTelegram
+from telegram_answers import UNAUTHORIZED
+from telegram_support import FakeTelegram
 
 
 def log(database: Database, *messages: str, **fields: str) -> None:

@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 
+from levqor_errors import limits
 from levqor_errors.collector import create_app
 from levqor_errors.collector.errors_page import PAGE_ROWS
 from levqor_errors.config import AlertSettings, CollectorSettings
@@ -112,6 +113,24 @@ def test_cards_count_all_severities_and_the_list_shows_those_that_are_chosen(api
     opened = [link for words, link in chosen.links.items() if "it broke" in words]
     assert all(re.fullmatch(r"/owner/errors/\d+\?severity=critical%2Cerror", link) for link in opened)
     assert opened
+
+
+def test_numbers_that_names_were_too_many_for_say_at_least(api: httpx.Client) -> None:
+    """Counts stay for good, so one service is not counted by any number of releases."""
+    many = limits.COUNTED_NAMES + 5
+    events = [{"message": "it broke", "service": "web", "release": str(number)} for number in range(many)]
+    assert api.post("/api/errors/log", json=events).status_code == 200
+    stats = api.get("/api/errors/stats", params={"release": "1"}).json()
+    assert (stats["total"], stats["unnamed"]) == (1, 5)
+    narrowed = look(api, "release=1").words
+    assert "Total at least 1 Critical at least 0" in narrowed
+    assert "At least 1 event " in narrowed
+    assert "5 events were counted without environment and release" in narrowed
+    # All of those that are stored are listed.
+    assert messages(api, f"{PAGE}?release={many - 1}") == ["it broke"]
+    whole = look(api).words
+    assert f"Total {many} none before" in whole
+    assert "least" not in whole
 
 
 def fill(database: Database, *hours: float, **fields: object) -> None:

@@ -136,6 +136,20 @@ def test_it_says_when_writes_fail_and_when_they_work_again(live: Served, databas
     assert (status, body["ok"], body["why"], body["failing_since"]) == (200, True, None, None)
 
 
+def test_the_owner_reads_it_above_his_lists_and_above_an_issue(live: Served, database: Database) -> None:
+    assert live.post() == 201
+
+    def pages() -> list[str]:
+        return [live.client.get(path).text for path in ("/owner/errors", "/owner/issues", "/owner/issues/1")]
+
+    assert all("All is well" in page for page in pages())
+    with write_lock(database):
+        assert live.post() == 503
+        for page in pages():
+            assert "Something is wrong" in page
+            assert "Writes fail: the database is locked by another program." in page
+
+
 def test_one_that_gets_nothing_to_write_is_tried_again(
     live: Served, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,7 +26,7 @@ def counted(unit: Unit = "hour", **starts: int) -> Overview:
         day, hour, minute = (*parts, 0, 0)[:3]
         start = NOW.replace(day=day, hour=hour, minute=minute, second=0)
         series.append((instants.to_text(start), {**dict.fromkeys(SEVERITIES, 0), "error": number, "info": 1}))
-    return Overview(unit, series, [], None, ([], [], []))
+    return Overview(unit, series, [], None, ([], [], []), 0)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_years_are_cut_into_weeks_that_begin_on_mondays() -> None:
     series = [
         (f"{year}-03-05T00:00:00.000Z", {**dict.fromkeys(SEVERITIES, 0), "error": 1}) for year in range(2020, 2027)
     ]
-    found = timeline(Range(ALL, None, None, NOW), Overview("day", series, [], None, ([], [], [])), SEVERITIES)
+    found = timeline(Range(ALL, None, None, NOW), Overview("day", series, [], None, ([], [], []), 0), SEVERITIES)
     assert (found.step, found.buckets[1].since.strftime("%A")) == (28 * DAY, "Monday")
     assert len(found.buckets) <= 101
     assert sum(bucket.total for bucket in found.buckets) == 7

@@ -16,7 +16,8 @@ from alert_support import QUIET, about, post
 from levqor_errors.storage import open_storage
 from smtp_support import FakeSmtp
 from support import SECRET, CollectorProcess, Database, execute, rows, run_command, wait_until
-from telegram_support import CHAT_NOT_FOUND, RESET, TOKEN, UNAUTHORIZED, FakeTelegram
+from telegram_answers import CHAT_NOT_FOUND, RESET, UNAUTHORIZED
+from telegram_support import TOKEN, FakeTelegram
 
 StartCollector = Callable[..., CollectorProcess]
 #: Port 9 is "discard": nothing listens there.

@@ -12,7 +12,8 @@ import pytest
 from alert_support import QUIET, about, health, hurry, post, why
 from smtp_support import FakeSmtp
 from support import CollectorProcess, Database, rows, wait_until
-from telegram_support import HANG, RESET, FakeTelegram, page, too_many
+from telegram_answers import HANG, RESET, page, too_many
+from telegram_support import FakeTelegram
 
 StartCollector = Callable[..., CollectorProcess]
 RETRY_AFTER = 3

@@ -12,7 +12,8 @@ import pytest
 from alert_support import QUIET, deliveries, health, hurry, post, why
 from smtp_support import FakeSmtp
 from support import CollectorProcess, Database, owner, rows, wait_until
-from telegram_support import CHAT, CHAT_NOT_FOUND, UNAUTHORIZED, FakeTelegram, too_many
+from telegram_answers import CHAT_NOT_FOUND, UNAUTHORIZED, too_many
+from telegram_support import CHAT, FakeTelegram
 
 StartCollector = Callable[..., CollectorProcess]
 NEW_CHAT = -1005550000001

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from alert_support import QUIET, deliveries, marks_wait, post
 from support import CollectorProcess, Database, execute, rows, wait_until
-from telegram_support import HANG, FakeTelegram
+from telegram_answers import HANG
+from telegram_support import FakeTelegram
 
 StartCollector = Callable[..., CollectorProcess]
 #: The lease of whoever died ends now, and not in minutes.

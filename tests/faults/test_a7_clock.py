@@ -13,7 +13,8 @@ import pytest
 
 from alert_support import QUIET, about, deliveries, hurry, post, why
 from support import CollectorProcess, Database, rows, wait_until
-from telegram_support import RESET, FakeTelegram
+from telegram_answers import RESET
+from telegram_support import FakeTelegram
 
 StartCollector = Callable[..., CollectorProcess]
 HOUR = 3600

@@ -13,7 +13,8 @@ import pytest
 from alert_support import QUIET, deliveries, hurry, post, why
 from smtp_support import FakeSmtp, Letter
 from support import CollectorProcess, Database, execute, rows, wait_until
-from telegram_support import RESET, FakeTelegram, Message
+from telegram_answers import RESET
+from telegram_support import FakeTelegram, Message
 
 StartCollector = Callable[..., CollectorProcess]
 LINK = "</b><a href='https://evil.example/'>win</a>"

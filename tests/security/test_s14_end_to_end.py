@@ -19,7 +19,8 @@ from levqor_errors.collector import create_app
 from levqor_errors.config import AlertSettings, CollectorSettings
 from postgres_support import PostgresDatabase
 from support import SECRET, CollectorProcess, Database, owner, rows, served, wait_until
-from telegram_support import HANG, FakeTelegram, Reaction, page
+from telegram_answers import HANG, Reaction, page
+from telegram_support import FakeTelegram
 
 StartCollector = Callable[..., CollectorProcess]
 ANSWERS = pytest.mark.parametrize("answer", [None, page(500), HANG], ids=["200", "500", "never"])

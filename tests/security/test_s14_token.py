@@ -16,20 +16,8 @@ from levqor_errors.alerts.channels.telegram import TelegramChannel, api
 from levqor_errors.config import AlertSettings
 from levqor_errors.errors import ChannelPassingError
 from support import clean_environ
-from telegram_support import (
-    HANG,
-    LOST,
-    RESET,
-    TOKEN,
-    Answer,
-    FakeTelegram,
-    Notes,
-    Reaction,
-    error,
-    page,
-    redirect,
-    too_many,
-)
+from telegram_answers import HANG, LOST, RESET, Answer, Reaction, error, page, redirect, too_many
+from telegram_support import TOKEN, FakeTelegram, Notes
 
 SECRET = TOKEN.partition(":")[2]
 #: Everything that a process says at DEBUG, with all errors and where they come from, while Telegram does its worst.

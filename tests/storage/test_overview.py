@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from levqor_errors import instants
+from levqor_errors import instants, limits
 from levqor_errors.storage import Filters, NewEvent, Overview, Storage, Unit
 from storage_support import NOW, new_event, write
 from support import Database, execute
@@ -113,6 +113,58 @@ def test_where_rows_are_gone_no_minute_is_shown_but_every_event_is_counted(fille
     found = look(filled, unit="minute", since="2026-11-23T12:00:00.000Z", until="2026-11-23T14:00:00.000Z")
     assert found.unit == "hour"
     assert shown(found)["2026-11-23T13:00:00.000Z"] == {"critical": 2, "error": 3}
+
+
+@pytest.fixture
+def crowded(storage: Storage) -> Storage:
+    """`shop` had 20 releases too many in the hour before that of `NOW`; `mail` has not."""
+    releases = [str(number) for number in range(limits.COUNTED_NAMES + 20)]
+    write(storage, [one for release in releases for one in at(minutes=60, service="shop", release=release)])
+    write(storage, at(minutes=60, count=3, service="mail", release=releases[-1], severity="warning"))
+    return storage
+
+
+@pytest.mark.parametrize(
+    ("filters", "total", "unnamed"),
+    [
+        ({}, 123, 0),
+        ({"service": "shop"}, 120, 0),
+        ({"release": "0"}, 1, 20),
+        ({"release": "119"}, 3, 20),
+        ({"environment": "production"}, 0, 20),
+        ({"service": "shop", "environment": "", "release": "0"}, 1, 20),
+        # Of others nothing was left out,
+        ({"release": "119", "service": "mail"}, 3, 0),
+        ({"release": "119", "severity": ("warning",)}, 3, 0),
+        ({"release": "119", "source": "frontend"}, 0, 0),
+        # nor in hours before and after,
+        ({"release": "119", "until": "2026-11-23T12:00:00.000Z"}, 0, 0),
+        ({"release": "119", "since": "2026-11-23T13:00:00.000Z"}, 0, 0),
+        ({"release": "119", "since": "2026-11-23T12:00:00.000Z", "until": "2026-11-23T13:00:00.000Z"}, 3, 20),
+        # nor where rows are counted.
+        ({"release": "119", "since": "2026-11-23T12:05:00.000Z", "until": "2026-11-23T12:06:00.000Z"}, 4, 0),
+        ({"release": "119", "q": "of issue"}, 4, 0),
+    ],
+)
+def test_what_too_many_names_left_out_is_told(
+    crowded: Storage, filters: dict[str, Any], total: int, unnamed: int
+) -> None:
+    stats, found = crowded.stats(Filters(**filters)), look(crowded, **filters)
+    assert (stats["total"], stats["unnamed"], found.unnamed) == (total, unnamed, unnamed)
+    assert sum(sum(counts.values()) for _, counts in found.series) == total
+
+
+def test_what_may_be_more_is_not_compared(crowded: Storage) -> None:
+    full, empty = ("2026-11-23T12:00:00.000Z", "2026-11-23T13:00:00.000Z"), ("2026-11-20", "2026-11-21")
+
+    def compared(now: tuple[str, str], before: tuple[str, str], **filters: Any) -> bool:
+        found = look(crowded, since=now[0], until=now[1], before=before, **filters)
+        return found.before is not None
+
+    assert not compared(full, empty, release="1")
+    assert not compared(empty, full, release="1")
+    assert compared(full, empty)
+    assert compared(full, empty, release="1", service="mail")
 
 
 def test_what_was_refused_since_an_hour(storage: Storage) -> None:

@@ -2,96 +2,20 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-import psycopg
 import pytest
 
 from levqor_errors import instants, limits
-from levqor_errors.errors import RequestRefusedError, StorageUnavailableError
+from levqor_errors.errors import RequestRefusedError
 from levqor_errors.event import normalize
 from levqor_errors.grouping_rules import CONSTANT, VARIABLE, Grouper
-from levqor_errors.storage import Filters, IssueQuery, NewEvent, Storage, open_storage
-from levqor_errors.storage.postgres import locks
-from postgres_support import PostgresDatabase
+from levqor_errors.storage import Filters, IssueQuery, NewEvent, Storage
+from regroup_support import AT, check, issues, regroup, said, shown, treat, undo
 from storage_support import NOW, do, write
-from support import Database, check_sound, rows, wait_until, write_lock
-
-AT = instants.to_text(NOW)
-
-
-def said(storage: Storage, *messages: str, grouper: Grouper | None = None, **fields: Any) -> None:
-    """An event of each message, as a collector that knows the rules in force writes it; or one that has others."""
-    grouper = storage.grouper() if grouper is None else grouper
-    days = fields.pop("days_ago", 0)
-    batch = []
-    for message in messages:
-        raw = {"message": message, "service": "shop", **fields}
-        event = normalize(raw, received_at=NOW - timedelta(days=days))
-        batch.append(NewEvent(event, grouper.group(event), rules=grouper.version))
-    # New issues of one commit have ids in the order of their fingerprints; these are to have them in this order.
-    first = [messages.index(message) for message in dict.fromkeys(messages)]
-    for one in first:
-        write(storage, [batch[one]])
-    if others := [new for number, new in enumerate(batch) if number not in first]:
-        write(storage, others)
-
-
-def treat(storage: Storage, issue_id: int, position: int, what: str) -> int:
-    return storage.treat_grouping(issue_id, position, what, who="Anna", now=AT)
-
-
-def undo(storage: Storage, *changes: int) -> None:
-    assert storage.undo(changes, who="Anna", now=AT).refused == []
-
-
-def regroup(storage: Storage) -> None:
-    """All that is to be done."""
-    steps = 0
-    while storage.regroup():
-        steps += 1
-        assert steps < 1_000
-    while storage.tidy_issues(AT, most=100):
-        pass
-
-
-def steps(storage: Storage, number: int) -> None:
-    """So many, as a collector takes them: one that is kept waiting for a lock by those who write is taken again."""
-    taken = 0
-    for _ in range(100):
-        with suppress(StorageUnavailableError):
-            storage.regroup()
-            taken += 1
-        if taken == number:
-            return
-    pytest.fail("those who write leave no room for who regroups")
-
-
-@contextmanager
-def written_to(database: Database) -> Iterator[None]:
-    """Somebody else writes events meanwhile, without end."""
-    if not isinstance(database, PostgresDatabase):
-        with write_lock(database):
-            yield
-        return
-    with psycopg.connect(database.address) as connection:
-        connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", [locks.ISSUES])
-        yield
-
-
-def issues(storage: Storage) -> dict[int, tuple[str, int]]:
-    """Title and count of each issue."""
-    return {one["id"]: (one["title"], one["count"]) for one in storage.issues(IssueQuery(), now=AT).issues}
-
-
-def shown(storage: Storage, issue_id: int) -> dict[str, Any]:
-    found = storage.issue(issue_id, now=AT)
-    assert found is not None
-    return found
+from support import Database, rows
 
 
 def places(database: Database) -> dict[str, int]:
@@ -99,30 +23,6 @@ def places(database: Database) -> dict[str, int]:
     found = rows(database, "SELECT DISTINCT message, issue_id FROM error_events")
     assert len(dict(found)) == len(found)
     return dict(found)
-
-
-def check(storage: Storage, database: Database, *, total: int, whole: bool = True) -> None:
-    """Numbers agree with each other and, where no event was ever deleted, with the events."""
-    listed = storage.issues(IssueQuery(limit=500), now=AT).issues
-    assert sum(one["count"] for one in listed) == total
-    while storage.give_back():
-        pass
-    hours = dict(rows(database, "SELECT issue_id, SUM(count) FROM issue_counts GROUP BY 1"))
-    assert rows(database, "SELECT * FROM issue_counts WHERE count <= 0") == []
-    assert rows(database, "SELECT * FROM merged_counts WHERE count <= 0") == []
-    assert hours == {one["id"]: one["count"] for one in listed if one["count"]}
-    if whole:
-        facts = "SELECT issue_id, COUNT(*), MIN(received_at), MAX(received_at) FROM error_events GROUP BY 1"
-        stored = {id_: (count, first, last) for id_, count, first, last in rows(database, facts)}
-        assert {
-            one["id"]: (one["count"], one["first_seen"], one["last_seen"]) for one in listed if one["count"]
-        } == stored
-        users = "SELECT issue_id, COUNT(DISTINCT user_email) FROM error_events GROUP BY 1"
-        assert {one["id"]: one["users"] for one in listed if one["count"]} == dict(rows(database, users))
-    for one in listed:
-        kept = rows(database, "SELECT COUNT(*) FROM issue_users WHERE issue_id = ?", [one["id"]])
-        assert kept == [(one["users"],)]
-    check_sound(database)
 
 
 def test_a_variable_word_joins_what_is_stored_and_taking_it_back_restores_it(
@@ -348,94 +248,6 @@ def test_events_of_overflow_and_of_senders_fingerprints_stay(storage: Storage, d
     regroup(storage)
     assert sorted(count for _, count in issues(storage).values()) == [1, 1, 2]
     check(storage, database, total=4)
-
-
-def test_it_goes_on_wherever_it_was_broken_off(database: Database) -> None:
-    """A collector that is killed has done some steps; another one has nothing but the database."""
-    with_storage = open_storage(str(database))
-    for number in range(4):
-        said(with_storage, *[f"{'abcdefgh'[one]} waits {number} ms" for one in range(8)] * 8)
-    change = treat(with_storage, 1, 0, VARIABLE)
-    for rule in range(3):
-        steps = 0
-        while rows(database, "SELECT 1 FROM regroup UNION ALL SELECT 1 FROM regroup_services"):
-            with_storage.regroup()
-            steps += 1
-            if steps % 2:
-                with_storage.close()
-                with_storage = open_storage(str(database))
-        if rule == 0:
-            assert len(issues(with_storage)) == 1
-            treat(with_storage, 1, 2, CONSTANT)
-        elif rule == 1:
-            assert len(issues(with_storage)) == 4
-            undo(with_storage, change)
-    regroup(with_storage)
-    check(with_storage, database, total=256)
-    with_storage.close()
-
-
-def test_while_events_keep_coming(storage: Storage, database: Database) -> None:
-    """Of two collectors, of which one hears of no rule at all; and the owner changes his mind all the time."""
-    words = ["cart", "bag", "box"]
-    ended = threading.Event()
-    counts = [0, 0]
-
-    def send(number: int, other: Storage, grouper: Grouper | None) -> None:
-        while not ended.is_set():
-            messages = [f"{words[(counts[number] + one) % 3]} {one % 2} is full" for one in range(4)]
-            by = other.grouper() if grouper is None else grouper
-            batch = [
-                NewEvent(event, by.group(event), rules=by.version)
-                for event in (normalize({"message": m, "service": "shop"}, received_at=NOW) for m in messages)
-            ]
-            write(other, batch)
-            counts[number] += len(batch)
-
-    with closing(open_storage(str(database))) as other:
-        said(storage, "cart 0 is full")
-        senders = [
-            threading.Thread(target=send, args=(0, storage, None)),
-            threading.Thread(target=send, args=(1, other, Grouper())),
-        ]
-        for sender in senders:
-            sender.start()
-        try:
-            wait_until(lambda: min(counts) > 0)
-            for position, what in ((0, VARIABLE), (1, CONSTANT)):
-                change = treat(storage, min(issues(storage)), position, what)
-                steps(storage, 15)
-                undo(storage, change)
-                steps(storage, 10)
-            treat(storage, min(issues(storage)), 0, VARIABLE)
-            steps(storage, 10)
-        finally:
-            ended.set()
-            for sender in senders:
-                sender.join(30)
-    regroup(storage)
-    assert len(issues(storage)) == 1
-    check(storage, database, total=sum(counts) + 1)
-
-
-def test_a_step_that_meets_a_lock_is_taken_again(storage: Storage, database: Database) -> None:
-    for what in ("bag", "cart"):
-        said(storage, *[f"{what} is full"] * 120, user_email=f"{what}@x.org")
-    change = treat(storage, 2, 0, VARIABLE)
-    regroup(storage)
-    assert shown(storage, 2)["users"] == 2
-    undo(storage, change)
-    refused, more = 0, True
-    while more:
-        with written_to(database):
-            try:
-                storage.regroup()
-            except StorageUnavailableError:
-                refused += 1
-        more = storage.regroup()
-    assert refused >= 2
-    assert [shown(storage, id_)["users"] for id_ in (1, 2)] == [1, 1]
-    check(storage, database, total=240)
 
 
 def test_statistics_do_not_change(storage: Storage) -> None:

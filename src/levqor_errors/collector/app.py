@@ -52,12 +52,13 @@ from .logs import hide
 from .metrics import Metrics
 from .openapi import openapi_json
 from .original_frames import OriginalFrames
+from .own_address import OwnAddress
 from .proxies import Proxies
 from .queries import Queries
 from .refusals import Refusals
 from .regrouping import RulesInForce
 from .secret import owner_secret
-from .shares import Shares
+from .shares import SharedPage, Shares
 from .sharing import Ledger, Sharing
 from .source_maps import SourceMaps
 from .stream import Stream
@@ -79,7 +80,8 @@ class Collector:
         self.feed = Feed(storage)
         self.stream = Stream(self.feed, self.auth)
         self.facts = FactsReader(self._tell)
-        self.handbook = Handbook(storage, settings, alerts, self.alerting)
+        self.address = OwnAddress(alerts.dashboard_url, self.alerting)
+        self.handbook = Handbook(storage, settings, alerts, self.alerting, self.address)
         self.janitor = Janitor(
             storage,
             self.refusals,
@@ -211,7 +213,6 @@ def create_app(settings: CollectorSettings | None = None, alerts: AlertSettings 
 
 def _public(collector: Collector) -> list[BaseRoute]:
     login = Login(collector.auth)
-    shares = Shares(collector.storage, IssuePages(collector.storage, collector.original_frames))
     return [
         Route(INGEST_PATH, collector.ingest, methods=["POST", "OPTIONS"]),
         Route("/healthz", collector.health.get),
@@ -219,7 +220,7 @@ def _public(collector: Collector) -> list[BaseRoute]:
         Route("/api/openapi.json", openapi_json),
         Route("/login", login.form, methods=["GET"]),
         Route("/login", login.submit, methods=["POST"]),
-        Route("/shared/{token}", shares.shared),
+        Route("/shared/{token}", SharedPage(collector.storage).get),
         Route("/errorClient.js", BrowserClient().get),
         Mount("/static", Assets()),
     ]
@@ -231,12 +232,12 @@ def _owner(collector: Collector) -> list[BaseRoute]:
     errors_page = ErrorsPage(
         collector.storage,
         collector.health,
-        address=collector.handbook.address,
+        address=collector.address,
         needs_key=collector.canary_key is not None,
     )
-    issues = IssuePages(collector.storage, collector.original_frames)
+    issues = IssuePages(collector.storage, collector.original_frames, collector.health)
     issues_api = IssuesApi(collector.storage)
-    shares = Shares(collector.storage, issues)
+    shares = Shares(collector.storage, issues, collector.address)
     grouping = Grouping(collector.storage, collector.rules)
     login = Login(collector.auth)
     return [

@@ -6,7 +6,6 @@ Everything that is chosen is in the address, so that a view can be kept and shar
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
@@ -16,7 +15,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from .. import instants
+from .. import instants, limits
 from ..errors import RequestRefusedError, StorageUnavailableError
 from ..event import Source
 from ..storage import Filters, Page, Storage
@@ -24,6 +23,7 @@ from .chart import draw
 from .errors_view import FIELDS, SEVERITIES, address, cards, chips, choices, in_range, service_rows
 from .health import Health
 from .login import HOME
+from .own_address import OwnAddress
 from .pages import page, problem
 from .queries import read_number
 from .ranges import CUSTOM, DEFAULT, Range, edges, read_list
@@ -47,7 +47,7 @@ class ErrorsPage:
         needs_key: whether senders have to show a key.
     """
 
-    def __init__(self, storage: Storage, health: Health, *, address: Callable[[Request], str], needs_key: bool) -> None:
+    def __init__(self, storage: Storage, health: Health, *, address: OwnAddress, needs_key: bool) -> None:
         self._storage = storage
         self._health = health
         self._address = address
@@ -72,7 +72,7 @@ class ErrorsPage:
         health = strip(await self._health.report(owner=True))
         if values is None:
             return page(
-                request, "welcome.html", strip=health, address=self._address(request), needs_key=self._needs_key,
+                request, "welcome.html", strip=health, address=self._address.of(request), needs_key=self._needs_key,
                 live=live, errors=[],
             )  # fmt: skip
         kept: dict[str, str] = {name: carried[name] for name in _RANGE if name in carried}
@@ -112,6 +112,8 @@ class ErrorsPage:
             "gone": number - len(listed["errors"]) if listed["is_all"] else 0,
             "number_of_events": number,
             "total": sum(now.values()),
+            "unnamed": overview.unnamed,
+            "names_counted": limits.COUNTED_NAMES,
             "cards": cards(now, overview.before, span.words_before, filters.severity, carried),
             "chart": chart,
             "bars": [

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
-from urllib.parse import urlencode
 
 from ..severity import Severity
 from .chart import short
 from .login import HOME
+from .pages import with_query
 from .ranges import ALL, PRESETS, Range
 
 #: The worst first, as everywhere on the page.
@@ -93,8 +93,7 @@ def address(carried: Mapping[str, str], **changes: str) -> str:
         carried: what is in the address now.
         changes: what is other in the new one.
     """
-    kept = {name: value for name, value in {**carried, **changes}.items() if value}
-    return f"{HOME}?{urlencode(kept)}" if kept else HOME
+    return with_query(HOME, {**carried, **changes})
 
 
 def in_range(carried: Mapping[str, str], edges: Mapping[str, str]) -> str:

@@ -4,8 +4,7 @@ channels are. An empty list of errors leads to it.
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -19,14 +18,9 @@ from ..severity import Severity
 from ..storage import Storage
 from .alerting import Alerting
 from .auth import SESSION_LIFE
+from .own_address import OwnAddress
 from .pages import page, problem
 from .settings_shown import clock_time, of_alerts, of_collector
-
-#: An address that may stand in a snippet: whoever copies it runs it, and the Host header is the sender's.
-_ADDRESS: Final = re.compile(
-    r"https?://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]{0,200})?"
-)
-_OWN: Final = "http://127.0.0.1:8000"
 
 
 class Handbook:
@@ -36,16 +30,23 @@ class Handbook:
         storage: where is remembered how channels are.
         settings: of the collector.
         alerts: of the alerts.
-        alerting: knows the channels that are set up, and the collector's own address.
+        alerting: knows the channels that are set up.
+        address: where services reach the collector.
     """
 
     def __init__(
-        self, storage: Storage, settings: CollectorSettings, alerts: AlertSettings, alerting: Alerting
+        self,
+        storage: Storage,
+        settings: CollectorSettings,
+        alerts: AlertSettings,
+        alerting: Alerting,
+        address: OwnAddress,
     ) -> None:
         self._storage = storage
         self._settings = settings
         self._alerts = alerts
         self._alerting = alerting
+        self._address = address
 
     async def get(self, request: Request) -> Response:
         """GET /owner/handbook."""
@@ -55,7 +56,7 @@ class Handbook:
             return problem(request, error)
         services = sorted(set(self._settings.ingest_keys.values()))
         return page(
-            request, "handbook.html", **known, address=self.address(request), keys=services,
+            request, "handbook.html", **known, address=self._address.of(request), keys=services,
             severities=self._severities(), collector=of_collector(self._settings), alerts=of_alerts(self._alerts),
             summary_at=self._summary_at(),
             cap=self._alerts.cap, defaults=self._alerts.defaults, session_days=SESSION_LIFE.days,
@@ -79,13 +80,6 @@ class Handbook:
                 "canary": canary.last(store, clock.now()),
                 "last_summary": store.memory.get(LAST_SUMMARY),
             }
-
-    def address(self, request: Request) -> str:
-        """Where services reach this collector."""
-        for address in (self._alerts.dashboard_url, str(request.base_url), self._alerting.address):
-            if address and _ADDRESS.fullmatch(address.rstrip("/")):
-                return address.rstrip("/")
-        return _OWN
 
     def _summary_at(self) -> str | None:
         """When the day's summary is due; `None`: never."""

@@ -7,7 +7,6 @@ comes next. What is done goes to `Storage.triage`, as from buttons in Telegram a
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
@@ -21,10 +20,12 @@ from ..storage import Filters, Storage
 from ..storage.issues.model import STATES, Action, Do, IssueQuery, Refusal, Sort, Triaged
 from .event_view import view
 from .forms import Form, own_page, pack_ids, read_form, unpack_ids
+from .health import Health
 from .original_frames import OriginalFrames
-from .pages import page, problem
+from .pages import page, problem, with_query
 from .queries import read_id, read_number, read_severities, read_text
 from .sparkline import sparkline
+from .strip import strip
 
 HOME: Final = "/owner/issues"
 #: Who did it, in the history: there is one owner.
@@ -62,11 +63,13 @@ class IssuePages:
     Args:
         storage: where issues are.
         frames: finds an event's frames in its source.
+        health: what may be wrong, which the pages say above all else.
     """
 
-    def __init__(self, storage: Storage, frames: OriginalFrames) -> None:
+    def __init__(self, storage: Storage, frames: OriginalFrames, health: Health) -> None:
         self._storage = storage
         self._frames = frames
+        self._health = health
 
     async def all(self, request: Request) -> Response:
         """GET /owner/issues, and POST: do something with those that are ticked."""
@@ -84,26 +87,25 @@ class IssuePages:
         carried = {name: value for name, value in given.items() if value}
         return page(
             request, "issues.html", issues=found.issues, given=given, services=services,
-            back=_address(HOME, {**carried, "after": query.after or ""}),
-            older=_address(HOME, {**carried, "after": found.next}) if found.next else None,
-            newest=_address(HOME, carried) if query.after else None,
-            tabs=[(state, _address(HOME, {**carried, "state": state})) for state in (*STATES, "all")],
+            back=with_query(HOME, {**carried, "after": query.after or ""}),
+            older=with_query(HOME, {**carried, "after": found.next}) if found.next else None,
+            newest=with_query(HOME, carried) if query.after else None,
+            tabs=[(state, with_query(HOME, {**carried, "state": state})) for state in (*STATES, "all")],
             filtered=any(value for name, value in given.items() if name in ("q", "service", "severity")),
             state=query.state or "all", days=query.days, severities=list(Severity), sorts=SORTS, mutes=MUTES,
-            sparkline=sparkline, notice=_notice(params),
+            sparkline=sparkline, notice=_notice(params), strip=strip(await self._health.report(owner=True)),
         )  # fmt: skip
 
-    async def issue(self, request: Request, *, token: str | None = None) -> Response:
-        """GET /owner/issues/{id}; with the token of a link that was just made, that is shown as well."""
+    async def issue(self, request: Request, *, link: str | None = None) -> Response:
+        """GET /owner/issues/{id}; a link to it that was just made is shown as well."""
         try:
             values = await run_in_threadpool(self._read, read_id(request, "issue"))
         except LevqorError as error:
             return problem(request, error)
         here = f"{HOME}/{values['issue']['id']}"
-        link = None if token is None else f"{request.base_url}shared/{token}"
         return page(
             request, "issue.html", **values, back=here, link=link, mutes=MUTES, sparkline=sparkline,
-            notice=_notice(request.query_params),
+            notice=_notice(request.query_params), strip=strip(await self._health.report(owner=True)),
         )  # fmt: skip
 
     def _read(self, issue_id: int) -> dict[str, Any]:
@@ -201,8 +203,10 @@ def _read_action(form: Form, issues: list[int]) -> Action:
 def outcome(request: Request, do: str, done: Triaged, back: str) -> Response:
     """Back to where it was pressed; where something was not done, why not comes first."""
     root = request.scope.get("root_path", "")
-    told = {"done": do, "undo": pack_ids(done.changes)} if done.changes else {"done": "nothing"}
-    there = _address(back, told)
+    path, _, query = back.partition("?")
+    # In place of what the page told of the press before.
+    told = {"done": do if done.changes else "nothing", "undo": pack_ids(done.changes)}
+    there = with_query(path, {**QueryParams(query), **told})
     if not done.refused:
         return RedirectResponse(f"{root}{there}", 303)
     return page(request, "refused.html", 409, refused=_by_reason(done.refused), done=len(done.changes), back=there)
@@ -213,14 +217,6 @@ def _by_reason(refused: list[Refusal]) -> dict[str, list[int]]:
     for one in refused:
         reasons.setdefault(one.why, []).append(one.id)
     return reasons
-
-
-def _address(path: str, values: dict[str, Any]) -> str:
-    """A page's address with these in its query, in place of what was there under these names."""
-    path, _, query = path.partition("?")
-    carried = {name: value for name, value in QueryParams(query).items() if name not in ("done", "undo")}
-    query = urlencode({name: value for name, value in {**carried, **values}.items() if value})
-    return f"{path}?{query}" if query else path
 
 
 def _notice(params: QueryParams) -> dict[str, Any] | None:

@@ -28,8 +28,8 @@ from .openapi_parts import (
     query,
     response,
 )
-from .openapi_schemas import ALIASES, COUNT, SCHEMAS, SOURCES, TIME, ref
-from .source_maps import NAME_PATTERN
+from .openapi_schemas import ALIASES, SCHEMAS, SOURCES, TIME, ref
+from .openapi_source_maps import SOURCE_MAP_PATHS, SOURCE_MAP_SCHEMAS
 
 _INSTANT: Final = or_empty(TIME, {"type": "string", "format": "date"})
 _FILTERS: Final = [
@@ -99,41 +99,6 @@ _LOG: Final = {
             ref("Error"),
             headers=RETRY_AFTER,
         ),
-    },
-}
-
-_RELEASE_NAME: Final = {"type": "string", "maxLength": limits.RELEASE_CHARS}
-_MAP_NAME: Final = {"type": "string", "maxLength": limits.SOURCE_MAP_NAME_CHARS, "pattern": NAME_PATTERN}
-_ADD_SOURCE_MAP: Final = {
-    "operationId": "add_sourcemap",
-    "summary": "Store the source map of a built JavaScript file",
-    "description": (
-        f"At most {limits.SOURCE_MAP_SENT_BYTES} bytes ({limits.SOURCE_MAP_BYTES} when inflated); "
-        "`Content-Encoding: gzip` is taken, the content type does not matter. The same map again changes nothing, "
-        "another one takes the place of what has its release and name. Nothing that a map names is ever fetched."
-    ),
-    "security": OWNER,
-    "parameters": [
-        query("release", {**_RELEASE_NAME, "pattern": r"\S"}, "As events have it.", required=True),
-        query(
-            "name",
-            _MAP_NAME,
-            "The path of the built file, as browsers ask for it: `~/static/app.js`. Of a URL, host and query do not "
-            "count.",
-            required=True,
-        ),
-    ],
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": ref("SourceMap")}},
-    },
-    "responses": {
-        **GUARDED,
-        "201": answer("Stored.", ref("StoredSourceMap")),
-        "200": answer("It was there already.", ref("StoredSourceMap")),
-        "400": answer("No source map, or a parameter that cannot be used.", ref("Error")),
-        "413": answer("Too large, or more than a release may have.", ref("Error")),
-        "415": answer("An encoding other than gzip.", ref("Error")),
     },
 }
 
@@ -316,41 +281,7 @@ DOCUMENT: Final[dict[str, Any]] = {
                 },
             }
         },
-        "/api/sourcemaps": {
-            "post": _ADD_SOURCE_MAP,
-            "get": {
-                "operationId": "sourcemaps",
-                "summary": "Which releases have source maps, or which maps a release has",
-                "security": OWNER,
-                "parameters": [query("release", _RELEASE_NAME, "Only this one, with its maps.")],
-                "responses": {
-                    **GUARDED,
-                    "200": answer("The latest first; maps by name.", ref("SourceMaps")),
-                    "400": response("Invalid"),
-                },
-            },
-            "delete": {
-                "operationId": "delete_sourcemaps",
-                "summary": "Delete the source maps of a release",
-                "security": OWNER,
-                "parameters": [
-                    query("release", {**_RELEASE_NAME, "pattern": r"\S"}, "Of which release.", required=True),
-                    query("name", or_empty(_MAP_NAME), "Only this one."),
-                ],
-                "responses": {
-                    **GUARDED,
-                    "200": answer(
-                        "How many were deleted; none is no error.",
-                        {
-                            "type": "object",
-                            "required": ["ok", "deleted"],
-                            "properties": {"ok": {"const": True}, "deleted": COUNT},
-                        },
-                    ),
-                    "400": response("Invalid"),
-                },
-            },
-        },
+        **SOURCE_MAP_PATHS,
         **ISSUE_PATHS,
         "/api/openapi.json": {
             "get": {
@@ -392,7 +323,7 @@ DOCUMENT: Final[dict[str, Any]] = {
         },
     },
     "components": {
-        "schemas": {**SCHEMAS, **ISSUE_SCHEMAS},
+        "schemas": {**SCHEMAS, **SOURCE_MAP_SCHEMAS, **ISSUE_SCHEMAS},
         "responses": RESPONSES,
         "securitySchemes": {
             "secret": {"type": "apiKey", "in": "header", "name": "X-Internal-Secret", "description": "The owner's."},

@@ -139,6 +139,14 @@ _STATS: Final = whole(
     },
     bucket={"enum": ["hour", "day"], "description": "What a point of the series is the sum of."},
     series={"type": "array", "items": whole(start=TIME, **dict.fromkeys(SEVERITIES, COUNT))},
+    unnamed={
+        **COUNT,
+        "description": (
+            "With a filter by environment or release: so many more may match. They were counted without these names, "
+            f"since their service had more than {limits.COUNTED_NAMES} pairs of them in an hour. The other counts are "
+            "at least so many then; where this is 0, and without such a filter, they are exact."
+        ),
+    },
     refused={
         "type": "object",
         "description": "What was not taken in the hours that the range touches, of all senders, by the reason; it is "
@@ -175,48 +183,10 @@ _HEALTH: Final = whole(
     warnings={"type": "array", "items": {"type": "string"}, "description": "What needs somebody's attention."},
 )
 
-_TEXTS: Final = {"type": ["array", "null"], "items": {"type": ["string", "null"]}}
-_DIGEST: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256 of what was uploaded."}
 #: A stack may be longer than all of the rest; who wants it asks for the event.
 _LIVE: Final = whole(**{name: schema for name, schema in _STORED["properties"].items() if name != "stack"})
 
 SCHEMAS: Final = {
-    "SourceMap": {
-        "type": "object",
-        "required": ["version", "mappings"],
-        "description": "As ECMA-426 has it; an index map has `sections` in place of `mappings`.",
-        "properties": {
-            "version": {"const": 3},
-            "mappings": {"type": "string", "pattern": "^[A-Za-z0-9+/,;]*$", "description": "Base64 VLQ."},
-            "sources": _TEXTS,
-            "sourcesContent": _TEXTS,
-            "names": _TEXTS,
-            "sourceRoot": {"type": ["string", "null"]},
-        },
-    },
-    "StoredSourceMap": whole(
-        ok={"const": True},
-        release={"type": "string"},
-        name={"type": "string"},
-        digest=_DIGEST,
-        bytes=COUNT,
-        removed={
-            "type": "array",
-            "items": {"type": "string"},
-            "description": "Releases that lost maps to make room: first those of which no event is stored.",
-        },
-    ),
-    "SourceMaps": whole(
-        ok={"const": True},
-        releases={
-            "type": "array",
-            "items": whole(release={"type": "string"}, maps=COUNT, stored_bytes=COUNT, uploaded_at=TIME),
-        },
-        maps={
-            "type": "array",
-            "items": whole(name={"type": "string"}, digest=_DIGEST, bytes=COUNT, stored_bytes=COUNT, uploaded_at=TIME),
-        },
-    ),
     "Event": _EVENT,
     "StoredEvent": _STORED,
     "LiveEvent": _LIVE,

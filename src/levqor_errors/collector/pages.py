@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -53,6 +55,12 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     here = request.scope["path"].removeprefix(root)
     html = _templates.get_template(template).render(root=root, static=root + VERSIONED, nav=NAV, here=here, **values)
     return HTMLResponse(html, status, _HEADERS)
+
+
+def with_query(path: str, values: Mapping[str, str]) -> str:
+    """A path with these parameters; empty ones are left out."""
+    query = urlencode({name: value for name, value in values.items() if value})
+    return f"{path}?{query}" if query else path
 
 
 def problem(request: Request, error: LevqorError, *, back: str | None = "/owner/errors") -> HTMLResponse:

@@ -20,6 +20,7 @@ from ..errors import LevqorError, RequestRefusedError
 from ..storage import Filters, Storage
 from .forms import Form, read_form
 from .issue_pages import HOME, IssuePages
+from .own_address import OwnAddress
 from .pages import page, problem
 from .queries import read_id
 from .scrubbing import scrubbed
@@ -33,16 +34,18 @@ _TOKEN_CHARS: Final = 100
 
 
 class Shares:
-    """The endpoints.
+    """The owner's endpoint.
 
     Args:
         storage: where issues and links are.
         pages: the owner's page of an issue, which shows a new link.
+        address: where others reach the collector.
     """
 
-    def __init__(self, storage: Storage, pages: IssuePages) -> None:
+    def __init__(self, storage: Storage, pages: IssuePages, address: OwnAddress) -> None:
         self._storage = storage
         self._pages = pages
+        self._address = address
 
     async def change(self, request: Request) -> Response:
         """POST /owner/issues/{id}/shares: make a link, or end one."""
@@ -55,7 +58,7 @@ class Shares:
         if token is None:
             root = request.scope.get("root_path", "")
             return RedirectResponse(f"{root}{HOME}/{issue_id}#shares", 303)
-        return await self._pages.issue(request, token=token)
+        return await self._pages.issue(request, link=f"{self._address.of(request)}/shared/{token}")
 
     def _change(self, issue_id: int, form: Form) -> str | None:
         if ended := form.get("end"):
@@ -75,7 +78,18 @@ class Shares:
             raise RequestRefusedError(404, "There is no issue with this id; it may have been removed.")
         return token
 
-    async def shared(self, request: Request) -> Response:
+
+class SharedPage:
+    """The endpoint for those who have a link.
+
+    Args:
+        storage: where issues and links are.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    async def get(self, request: Request) -> Response:
         """GET /shared/{token}: what a link shows, to anyone who has it."""
         try:
             values = await run_in_threadpool(self._read, str(request.path_params["token"]))

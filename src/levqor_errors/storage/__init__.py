@@ -1,6 +1,7 @@
 """Storage: where committed events live. Comes after `grouping`, before the dashboard's and the API's queries.
 
-base.py      the protocol and its data
+protocol.py  what the collector asks of a database
+base.py      the data that crosses it
 watchers.py  who is woken when there is news
 facts.py     what a look from outside finds (`inspect`)
 rows.py      what is written of an event, and what a batch adds to counts
@@ -22,9 +23,10 @@ from __future__ import annotations
 
 from ..addresses import is_address
 from ..errors import StorageUnusableError
-from .base import Filters, NewEvent, News, Overview, Page, Size, Storage, StoredEvent, Thinned, Unit
+from .base import Filters, NewEvent, News, Overview, Page, Size, StoredEvent, Thinned, Unit
 from .facts import PostgresFacts, SqliteFacts
 from .issues.model import Action, Do, IssuePage, IssueQuery, Refusal, Sort, Triaged
+from .protocol import Storage
 
 __all__ = [
     "Action", "Do", "Filters", "IssuePage", "IssueQuery", "NewEvent", "News", "Overview", "Page", "PostgresFacts",

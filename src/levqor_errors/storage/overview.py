@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ..severity import Severity
 from .base import Filters, Overview, Unit
-from .read import MINUTE, Dialect, counted, counted_rows
+from .read import MINUTE, Dialect, counted, counted_rows, unnamed
 
 #: How many services are told apart, the loudest first, and how many names are suggested.
 _SERVICES: Final = 100
@@ -32,10 +32,13 @@ def overview(
         else:
             unit = "hour"
     earlier = None
-    if before is not None:
-        earlier = _severities(db, replace(filters, since=before[0], until=before[1]))
+    more = unnamed(db, filters)
+    if before is not None and not more:
+        range_before = replace(filters, since=before[0], until=before[1])
+        numbers = _severities(db, range_before)
+        earlier = None if unnamed(db, range_before) else numbers
     loudest = sorted(by_service.items(), key=lambda item: (-sum(item[1].values()), item[0]))[:_SERVICES]
-    return Overview(unit, sorted(by_time.items()), loudest, earlier, _names(db, named_since))
+    return Overview(unit, sorted(by_time.items()), loudest, earlier, _names(db, named_since), more)
 
 
 def _sums(

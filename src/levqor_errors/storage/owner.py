@@ -15,7 +15,7 @@ from .issues.model import Action, Triaged
 
 
 class OwnersDeeds(ABC):
-    """A part of a `Storage` (see `base.py`, which says what each of these does)."""
+    """A part of a `Storage` (see `protocol.py`, which says what each of these does)."""
 
     @abstractmethod
     def alerts(self) -> AbstractContextManager[AlertStore]: ...

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +20,7 @@ from ..severity import Severity
 from .base import Filters, Page
 from .bounds import id_bounds
 from .conditions import conditions
+from .rows import UNNAMED
 
 #: What a page shows of each event: all but the context, which can be large.
 _PAGE_COLUMNS: Final = (
@@ -191,6 +193,7 @@ def stats(db: Dialect, filters: Filters) -> dict[str, Any]:
         "by_service": [{"service": service, "count": count} for service, count in loudest],
         "bucket": "day" if by_day else "hour",
         "series": _series(counts, by_day=by_day),
+        "unnamed": unnamed(db, filters),
         "refused": refused(db, filters.since, filters.until),
     }
 
@@ -254,24 +257,21 @@ def _where(db: Dialect, filters: Filters) -> tuple[list[str], list[Any]]:
 def counted(db: Dialect, filters: Filters) -> tuple[str, list[Any]]:
     """A common table expression `counted (hour, service, source, severity, n)` of all that match, and its values.
 
-    Exact for any range: where the filters allow, whole hours are from the hourly table, the ends from rows.
+    Exact for any range, but for what `unnamed` counts: where the filters allow, whole hours are from the hourly table,
+    the ends from rows.
     """
-    if filters.issue_id is not None or filters.event_id is not None or filters.q is not None:
+    whole = _whole_hours(filters)
+    if whole is None:
         return counted_rows(db, filters)
+    first, last = whole
     # The range is what narrows it most.
     where, values = conditions(filters, db.no_index if filters.since or filters.until else "")
     matches = " AND ".join(where) or "1 = 1"
-
-    # The hours that lie in the range as a whole come from the table, the broken ones at its ends from their rows.
-    first = _hour_up(filters.since) if filters.since else None
-    last = instants.hour_of(filters.until) if filters.until else None
-    if first is not None and last is not None and first > last:
-        return counted_rows(db, filters)
     parts: list[str] = []
     bound: list[Any] = []
-    hours = "".join((" AND hour >= ?" if first else "", " AND hour < ?" if last else ""))
+    hours, edges = _between(first, last)
     parts.append(f"SELECT hour, service, source, severity, count FROM {db.counts} WHERE {matches}{hours}")
-    bound += [*values, *(edge for edge in (first, last) if edge)]
+    bound += [*values, *edges]
     for since, until in ((filters.since, first), (last, filters.until)):
         if since is not None and until is not None and since < until:
             parts.append(
@@ -280,6 +280,41 @@ def counted(db: Dialect, filters: Filters) -> tuple[str, list[Any]]:
             )
             bound += [*values, since, until]
     return f"WITH counted (hour, service, source, severity, n) AS ({' UNION ALL '.join(parts)})", bound
+
+
+def unnamed(db: Dialect, filters: Filters) -> int:
+    """How many events may match besides those that `counted` has: in the hours that it takes from the table these were
+    counted without their environment and release, since their service had too many of them (`limits.COUNTED_NAMES`).
+
+    Where there are none, an index says so at once.
+    """
+    whole = _whole_hours(filters)
+    if whole is None or (filters.environment is None and filters.release is None):
+        return 0
+    where, values = conditions(replace(filters, environment=UNNAMED, release=UNNAMED))
+    hours, edges = _between(*whole)
+    # All of them and not the first one: that, a planner might look for in the order of the hours.
+    ((number,),) = db.run(
+        f"SELECT CAST(coalesce(SUM(count), 0) AS BIGINT) FROM {db.counts} WHERE {' AND '.join(where)}{hours}",
+        [*values, *edges],
+    )
+    return int(number)
+
+
+def _whole_hours(filters: Filters) -> tuple[str | None, str | None] | None:
+    """The hours that lie in the range as a whole, which the hourly table has; the broken ones at its ends only their
+    rows tell apart. `None`: what matches, only rows tell."""
+    if filters.issue_id is not None or filters.event_id is not None or filters.q is not None:
+        return None
+    first = _hour_up(filters.since) if filters.since else None
+    last = instants.hour_of(filters.until) if filters.until else None
+    return None if first is not None and last is not None and first > last else (first, last)
+
+
+def _between(first: str | None, last: str | None) -> tuple[str, list[str]]:
+    """A condition on hours, to follow others, and its values."""
+    condition = "".join((" AND hour >= ?" if first else "", " AND hour < ?" if last else ""))
+    return condition, [edge for edge in (first, last) if edge]
 
 
 #: The hour that an event was received in, and the minute, in SQL.

@@ -49,7 +49,7 @@ _ADD_REFUSALS: Final = """
 
 
 class PostgresStorage(OwnersDeeds):
-    """A `Storage` (see `../base.py`) in a PostgreSQL database.
+    """A `Storage` (see `../protocol.py`) in a PostgreSQL database.
 
     Args:
         address: `postgresql://user:password@host/name`.

@@ -54,7 +54,7 @@ _ADD_REFUSALS: Final = """
 
 
 class SqliteStorage(OwnersDeeds):
-    """A `Storage` (see `../base.py`) in one SQLite file.
+    """A `Storage` (see `../protocol.py`) in one SQLite file.
 
     Args:
         path: the file; made, with mode 0600, if it is not there.

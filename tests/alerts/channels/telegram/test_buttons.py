@@ -12,31 +12,10 @@ from alert_samples import CRITICAL
 from alert_support import in_thread
 from levqor_errors.alerts.channels.telegram import TelegramButtons, TelegramChannel, api
 from levqor_errors.config import AlertSettings
-from levqor_errors.errors import (
-    AlertError,
-    ChannelDownError,
-    ChannelPassingError,
-    LevqorError,
-    StorageUnavailableError,
-)
+from levqor_errors.errors import AlertError, ChannelDownError, ChannelPassingError, LevqorError, StorageUnavailableError
 from support import wait_until
-from telegram_support import (
-    CHANNEL,
-    CHAT,
-    HANG,
-    PRIVATE,
-    RESET,
-    TOKEN,
-    UNAUTHORIZED,
-    Answer,
-    FakeTelegram,
-    Message,
-    Notes,
-    Reaction,
-    error,
-    page,
-    too_many,
-)
+from telegram_answers import HANG, RESET, UNAUTHORIZED, Answer, Reaction, error, page, too_many
+from telegram_support import CHANNEL, CHAT, PRIVATE, TOKEN, FakeTelegram, Message, Notes
 
 MOVED = -1002222222222
 Done = list[tuple[str, int, str]]

@@ -1,10 +1,8 @@
-"""The channel against a Telegram of the test's own: what it sends, and what it makes of every answer."""
+"""The channel against a Telegram of the test's own: what it sends, how fast, and how it ends."""
 
 from __future__ import annotations
 
 import dataclasses
-import socket
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,73 +11,12 @@ from alert_samples import CRITICAL, NOTICES, about
 from alert_support import in_thread
 from levqor_errors.alerts.channel import Channel
 from levqor_errors.alerts.channels.telegram import TelegramChannel, api, pace
-from levqor_errors.alerts.channels.telegram.text import TEMPLATES
 from levqor_errors.config import AlertSettings
-from levqor_errors.errors import (
-    AlertError,
-    ChannelDownError,
-    ChannelPassingError,
-    ConfigError,
-    MessageRefusedError,
-    StorageUnavailableError,
-)
+from levqor_errors.errors import ChannelDownError, ChannelPassingError, ConfigError, MessageRefusedError
 from support import wait_until
-from telegram_support import (
-    BLOCKED,
-    CHANNEL,
-    CHAT,
-    CHAT_NOT_FOUND,
-    HANG,
-    KICKED,
-    LOST,
-    PRIVATE,
-    RESET,
-    TOKEN,
-    TOPIC,
-    UNAUTHORIZED,
-    Answer,
-    FakeTelegram,
-    Notes,
-    Reaction,
-    error,
-    page,
-    redirect,
-    too_many,
-)
-
-MOVED = -1002222222222
-Open = Callable[..., TelegramChannel]
-
-
-@pytest.fixture
-def telegram() -> Iterator[FakeTelegram]:
-    with FakeTelegram() as telegram:
-        yield telegram
-
-
-@pytest.fixture
-def open_channel(telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    """Makes channels to the chat "Ops", or to another one; without a pause between messages."""
-    monkeypatch.setattr(pace, "BETWEEN", 0.0)
-    opened = []
-
-    def make(memory: Notes | None = None, templates: Path = TEMPLATES, **settings: str) -> TelegramChannel:
-        given = AlertSettings.from_env({**telegram.settings, **settings})
-        opened.append(TelegramChannel(given, Notes() if memory is None else memory, templates))
-        return opened[-1]
-
-    yield make
-    for channel in opened:
-        channel.close()
-
-
-def failure(channel: TelegramChannel) -> AlertError:
-    """What sending a message raises."""
-    with pytest.raises(AlertError) as raised:
-        channel.send(CRITICAL)
-    assert TOKEN not in str(raised.value)
-    assert TOKEN.partition(":")[2] not in str(raised.value)
-    return raised.value
+from telegram_answers import HANG, error
+from telegram_channel_support import Open, failure
+from telegram_support import CHANNEL, CHAT, PRIVATE, TOKEN, TOPIC, FakeTelegram, Notes
 
 
 @pytest.mark.parametrize("kind", NOTICES)
@@ -121,152 +58,6 @@ def test_chats(
     assert (channel.name, channel.target) == ("telegram", target)
     channel.send(CRITICAL)
     assert (telegram.messages[0].chat_id, telegram.messages[0].topic) == (chat, topic)
-
-
-PASSING: dict[str, tuple[Reaction, float | None, str]] = {
-    "429": (too_many(7), 7, "Too Many Requests: retry after 7"),
-    "429 without a time": (error(429, "Too Many Requests"), None, "Too Many Requests"),
-    "429 of a time that is none": (error(429, "Slow", retry_after=-5), None, "Slow"),
-    "429 for a year": (too_many(31_536_000), 24 * 3600, "Too Many Requests"),
-    "500 of the Bot API": (error(500, "Internal Server Error"), None, "Internal Server Error"),
-    "502 of a proxy": (page(502), None, "status 502"),
-    "401 of a proxy": (page(401), None, "is TELEGRAM_API_URL right?"),
-    "404 of a proxy": (page(404), None, "is TELEGRAM_API_URL right?"),
-    "403 of a proxy": (page(403), None, "is TELEGRAM_API_URL right?"),
-    "a page": (page(200), None, "is TELEGRAM_API_URL right?"),
-    "other JSON": (Answer(200, b'{"status": "fine"}'), None, "is TELEGRAM_API_URL right?"),
-    "deep JSON": (Answer(200, b"[" * 100_000), None, "is TELEGRAM_API_URL right?"),
-    "nothing": (Answer(200, b""), None, "is TELEGRAM_API_URL right?"),
-    "too much": (Answer(200, b'{"ok": true, "result": "' + b"x" * 2 * api.ANSWER_BYTES + b'"}'), None, "not the Bot"),
-    "elsewhere": (redirect("http://127.0.0.1:9/elsewhere"), None, "status 302"),
-    "reset": (RESET, None, "no answer"),
-    "lost": (LOST, None, "no answer"),
-}
-
-
-@pytest.mark.parametrize(("reaction", "retry_after", "says"), PASSING.values(), ids=PASSING.keys())
-def test_a1_a_passing_error_passes(
-    telegram: FakeTelegram, open_channel: Open, reaction: Reaction, retry_after: float | None, says: str
-) -> None:
-    channel = open_channel()
-    telegram.next(reaction)
-    raised = failure(channel)
-    assert isinstance(raised, ChannelPassingError)
-    assert raised.retry_after == retry_after
-    assert says in str(raised)
-    telegram.messages.clear()
-    assert channel.send(CRITICAL).remark == ""
-    assert "A123" in telegram.messages[0].text
-
-
-def test_a1_a_telegram_that_never_answers(
-    telegram: FakeTelegram, open_channel: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(api, "READ_SECONDS", 0.2)
-    channel = open_channel()
-    telegram.next(HANG)
-    assert isinstance(failure(channel), ChannelPassingError)
-    channel.send(CRITICAL)
-    assert len(telegram.messages) == 1
-
-
-def test_a1_a_telegram_that_is_not_there(open_channel: Open) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        channel = open_channel(TELEGRAM_API_URL=f"http://127.0.0.1:{unused.getsockname()[1]}")
-        raised = failure(channel)
-    assert isinstance(raised, ChannelPassingError)
-    assert "ConnectError" in str(raised)
-
-
-DOWN: dict[str, tuple[Reaction, str]] = {
-    "a wrong token": (UNAUTHORIZED, "TELEGRAM_BOT_TOKEN"),
-    "a token of no form": (error(404, "Not Found"), "TELEGRAM_BOT_TOKEN"),
-    "kicked": (KICKED, "add it again"),
-    "no member": (error(403, "Forbidden: bot is not a member of the channel chat"), "add it again"),
-    "blocked": (BLOCKED, "unblocked"),
-    "deactivated": (error(403, "Forbidden: user is deactivated"), "is gone"),
-    "deleted": (error(403, "Forbidden: the group chat was deleted"), "is gone"),
-    "never started": (error(403, "Forbidden: bot can't initiate conversation with a user"), "press Start"),
-    "a bot": (error(403, "Forbidden: bots can't send messages to bots"), "names a bot"),
-    "another 403": (error(403, "Forbidden: something new"), "something new"),
-    "no chat": (CHAT_NOT_FOUND, "press Start"),
-    "no rights": (error(400, "Bad Request: not enough rights to send text messages to the chat"), "right"),
-    "no rights, older": (error(400, "Bad Request: have no rights to send a message"), "right"),
-    "no rights in a channel": (error(400, "Bad Request: need administrator rights in the channel chat"), "right"),
-    "read only": (error(400, "Bad Request: CHAT_WRITE_FORBIDDEN"), "right"),
-    "no topics at all": (error(400, "Bad Request: TOPIC_CLOSED"), "open topic"),
-}
-
-
-@pytest.mark.parametrize(("reaction", "says"), DOWN.values(), ids=DOWN.keys())
-def test_a2_a_permanent_error_says_what_to_do(
-    telegram: FakeTelegram, open_channel: Open, reaction: Reaction, says: str
-) -> None:
-    channel = open_channel()
-    telegram.always(reaction)
-    raised = failure(channel)
-    assert isinstance(raised, ChannelDownError)
-    assert says in str(raised)
-    assert len(telegram.calls) == 1
-    telegram.always(None)
-    channel.send(CRITICAL)
-    assert len(telegram.messages) == 1
-
-
-def test_a2_a_revoked_token(telegram: FakeTelegram, open_channel: Open) -> None:
-    channel = open_channel()
-    telegram.token = "7012345678:another"
-    assert isinstance(failure(channel), ChannelDownError)
-
-
-def test_a2_a_chat_that_has_moved_is_followed(telegram: FakeTelegram, open_channel: Open) -> None:
-    memory = Notes()
-    channel = open_channel(memory)
-    telegram.migrate(CHAT, MOVED)
-    sent = channel.send(CRITICAL)
-    assert sent.reference == f"{MOVED}/1"
-    assert f"set TELEGRAM_CHAT_ID={MOVED}" in sent.remark
-    assert channel.target == f"chat {MOVED}"
-    # From now on there at once, by this channel, by others, and after a restart.
-    for later in (channel, open_channel(memory)):
-        telegram.calls.clear()
-        assert later.send(CRITICAL).remark == ""
-        assert [parameters["chat_id"] for _, parameters in telegram.calls] == [MOVED]
-    # Another chat in the settings is meant.
-    open_channel(memory, TELEGRAM_CHAT_ID=str(PRIVATE)).send(CRITICAL)
-    assert telegram.messages[-1].chat_id == PRIVATE
-    assert len({message.chat_id for message in telegram.messages}) == 2
-
-
-def test_a2_a_chat_moves_though_the_memory_is_out(telegram: FakeTelegram, open_channel: Open) -> None:
-    class Out(Notes):
-        def get(self, key: str, default: object = None) -> str:
-            raise StorageUnavailableError("the disk is full")
-
-        def put(self, key: str, value: str) -> None:
-            raise StorageUnavailableError("the disk is full")
-
-    channel = open_channel(Out())
-    telegram.migrate(CHAT, MOVED)
-    for _ in range(2):
-        channel.send(CRITICAL)
-    assert [message.chat_id for message in telegram.messages] == [MOVED, MOVED]
-    assert len(telegram.requests("sendMessage")) == 3
-
-
-@pytest.mark.parametrize("topics", [{}, {TOPIC: False}], ids=["gone", "closed"])
-def test_a_topic_that_is_lost(telegram: FakeTelegram, open_channel: Open, topics: dict[int, bool]) -> None:
-    telegram.chats[CHAT].topics = topics
-    channel = open_channel(TELEGRAM_CHAT_ID=f"{CHAT}/{TOPIC}")
-    sent = channel.send(CRITICAL)
-    assert f"topic {TOPIC} is closed or gone" in sent.remark
-    assert telegram.messages[0].topic is None
-    assert telegram.messages[0].html
-    # It is tried anew each time.
-    telegram.chats[CHAT].topics = {TOPIC: True}
-    assert channel.send(CRITICAL).remark == ""
-    assert telegram.messages[1].topic == TOPIC
 
 
 def test_a8_entities_that_do_not_parse(telegram: FakeTelegram, open_channel: Open, tmp_path: Path) -> None:
@@ -318,69 +109,6 @@ def test_what_the_other_side_says_is_shown_safely(telegram: FakeTelegram, open_c
     assert "\\u202e" in raised
     assert "/bot[redacted]/" in raised
     assert len(raised) < 500
-
-
-@pytest.mark.parametrize(
-    ("chat", "says"),
-    [
-        (str(CHAT), "@levqor_bot may write to «Ops» (supergroup)"),
-        (str(PRIVATE), "@levqor_bot writes to «Anna» (private)"),
-        ("@levqor_alerts", "@levqor_bot may write to «Alerts» (channel)"),
-    ],
-)
-def test_check(telegram: FakeTelegram, open_channel: Open, chat: str, says: str) -> None:
-    assert open_channel(TELEGRAM_CHAT_ID=chat).check() == says
-    assert telegram.messages == []
-
-
-@pytest.mark.parametrize(
-    ("chat", "status", "rights"),
-    [
-        (CHAT, "left", {}),
-        (CHAT, "kicked", {}),
-        (CHAT, "restricted", {"can_send_messages": False}),
-        (CHANNEL, "administrator", {"can_post_messages": False}),
-        (CHANNEL, "member", {}),
-    ],
-)
-def test_check_finds_out_that_it_may_not_write(
-    telegram: FakeTelegram, open_channel: Open, chat: int, status: str, rights: dict[str, bool]
-) -> None:
-    telegram.chats[chat].status, telegram.chats[chat].rights = status, rights
-    with pytest.raises(ChannelDownError, match="TELEGRAM_CHAT_ID"):
-        open_channel(TELEGRAM_CHAT_ID=str(chat)).check()
-
-
-@pytest.mark.parametrize("method", ["getMe", "getChat", "getChatMember"])
-@pytest.mark.parametrize(
-    ("reaction", "raised"),
-    [
-        (UNAUTHORIZED, ChannelDownError),
-        (CHAT_NOT_FOUND, ChannelDownError),
-        (error(400, "Bad Request: odd"), ChannelDownError),
-        (page(502), ChannelPassingError),
-        (too_many(3), ChannelPassingError),
-        (Answer(200, b'{"ok": true, "result": 7}'), None),
-    ],
-    ids=["401", "400", "another 400", "502", "429", "odd"],
-)
-def test_check_takes_any_answer(
-    telegram: FakeTelegram, open_channel: Open, method: str, reaction: Reaction, raised: type[AlertError] | None
-) -> None:
-    telegram.next(reaction, method=method)
-    channel = open_channel()
-    if raised is None:
-        assert "may write to" in channel.check()
-    else:
-        with pytest.raises(raised):
-            channel.check()
-
-
-def test_check_follows_a_chat_that_has_moved(telegram: FakeTelegram, open_channel: Open) -> None:
-    telegram.migrate(CHAT, MOVED)
-    channel = open_channel()
-    assert channel.check() == "@levqor_bot may write to «Ops» (supergroup)"
-    assert channel.target == f"chat {MOVED}"
 
 
 def test_one_message_a_second(telegram: FakeTelegram) -> None:
