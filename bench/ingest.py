@@ -101,7 +101,7 @@ def pids_of(running: Collector) -> list[int]:
 def stored_by(running: Collector) -> int:
     """How many events are in its database."""
     with contextlib.closing(sqlite3.connect(f"file:{running.database}?mode=ro", uri=True)) as connection:
-        (count,) = connection.execute("SELECT SUM(count) FROM event_counts").fetchone()
+        (count,) = connection.execute("SELECT SUM(count) FROM event_counts_now").fetchone()
     return int(count)
 
 

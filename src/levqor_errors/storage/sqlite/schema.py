@@ -8,6 +8,7 @@ from __future__ import annotations
 from sqlite_utils import Database, Migrations
 
 from .schema_regroup import REGROUP
+from .schema_tallies import TALLIES
 from .schema_triage import TRIAGE, stored_user_hash
 
 migrations = Migrations("levqor_errors")
@@ -282,4 +283,10 @@ def m006_source_maps(db: Database) -> None:
 @migrations()
 def m007_regroup(db: Database) -> None:
     for statement in REGROUP:
+        db.execute(statement)
+
+
+@migrations()
+def m008_tallies(db: Database) -> None:
+    for statement in TALLIES:
         db.execute(statement)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from sqlite_utils import Database
 
 from ..read import Dialect
+from .tallies import tables
 
 
 def dialect(db: Database) -> Dialect:
     """For reads on this connection."""
+    now = tables(db.conn)
     return Dialect(
         run=db.execute,
-        counts="event_counts",
-        issues="issues",
-        hours="event_hours",
-        issue_counts="issue_counts",
+        counts=now.event_counts,
+        issues=now.issues,
+        hours=now.event_hours,
+        issue_counts=now.issue_counts,
         no_index="+",
         event_condition="e.event_id = ?",
         # The full-text index leads: it gives row ids in descending order, so the walk ends at the limit.

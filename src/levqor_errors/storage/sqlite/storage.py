@@ -36,6 +36,7 @@ from . import news, upkeep
 from .connections import UPKEEP_BUSY_SECONDS, Connections, QuotaError
 from .driver import sqlite3
 from .search import dialect
+from .tallies import has_any, tables
 
 #: How long a write waits for another process's lock before its senders are told to come again.
 BUSY_SECONDS: Final = 5.0
@@ -258,6 +259,11 @@ class SqliteStorage(OwnersDeeds):
         with self._plans() as db:
             due = self._merge.due(db)
             surplus = self._surplus_pages(db)
+            waiting = has_any(db.conn)
+        if waiting:
+            # Each transaction begins by adding up what is counted; for whoever looks into the file himself.
+            with self._connections.upkeep():
+                pass
         if due:
             with self._connections.upkeep() as db:
                 self._merge.step(db)
@@ -410,8 +416,14 @@ def has_wal_fix(version: tuple[int, ...]) -> bool:
 def alert_dialect(db: Database) -> AlertDialect:
     """For what the alerts keep, on this connection."""
     # All rows at once: a statement that was not read to its end would be in the way of the commit.
+    now = tables(db.conn)
     return AlertDialect(
-        run=lambda query, values: db.execute(query, values).fetchall(), counts="event_counts", keys="error_events"
+        run=lambda query, values: db.execute(query, values).fetchall(),
+        counts=now.event_counts,
+        keys="error_events",
+        issues=now.issues,
+        issue_counts=now.issue_counts,
+        hours=now.event_hours,
     )
 
 

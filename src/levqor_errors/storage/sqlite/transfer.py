@@ -11,6 +11,7 @@ from ...printable import printable
 from ..transfer import Row, Table
 from .driver import sqlite3
 from .open import connect, file_size, open_database
+from .tallies import fold
 from .write import INDEX
 
 #: A collector that is being stopped has gone by then.
@@ -40,6 +41,8 @@ class SqliteSide:
             self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("BEGIN IMMEDIATE")
+            # The other kind of database has no tallies: they are in the counts before anything is read.
+            fold(self._connection)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._connection.close()

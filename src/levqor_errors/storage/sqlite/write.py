@@ -9,30 +9,16 @@ many rows at once.
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 import orjson
 
-from ... import limits
 from ...grouping import overflow_group
-from ..rows import (
-    RANK,
-    RANKS,
-    WORST,
-    CountedNames,
-    Fresh,
-    Row,
-    Tally,
-    Written,
-    grouped_by_others,
-    kept_grouping,
-    owed,
-    tallies,
-)
+from ..rows import CountedNames, Fresh, Row, Written, grouped_by_others, kept_grouping, owed, tallies
 from .driver import sqlite3
+from .tallies import append
 
 # What the database says of one event's content, as against its own state or a misuse of it.
 CONTENT_ERRORS: Final = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeError)
@@ -44,56 +30,30 @@ _ROWS: Final = (62, 16, 4, 1)
 _INSERT_EVENTS: Final = {rows: f"INSERT INTO error_events VALUES {', '.join([_ROW] * rows)}" for rows in _ROWS}
 
 # json_each: one parameter whatever the batch's size; SQLite bounds the number of parameters.
-_LOOK_UP: Final = f"""
+_LOOK_UP: Final = """
     SELECT
         (SELECT seq FROM sqlite_sequence WHERE name = 'error_events'),
         (SELECT MAX(id) FROM issues),
         (SELECT json_group_object(event_id, id) FROM error_events
             WHERE event_id IN (SELECT value FROM json_each(?))),
         (SELECT json_group_object(fingerprint, iif(
-                merged_into IS NOT NULL OR state = 'resolved' OR users >= {limits.ISSUE_USERS},
+                merged_into IS NOT NULL OR state = 'resolved',
                 -coalesce(merged_into, id), id
             )) FROM issues WHERE fingerprint IN (SELECT value FROM json_each(?))),
-        (SELECT version FROM grouping_version)
+        (SELECT version FROM grouping_version),
+        (SELECT first_id FROM tallies ORDER BY id LIMIT 1)
 """
-_LOOK_CLOSER: Final = "SELECT id, state, old_releases, users FROM issues WHERE id IN (SELECT value FROM json_each(?))"
+_LOOK_CLOSER: Final = "SELECT id, state, old_releases FROM issues WHERE id IN (SELECT value FROM json_each(?))"
 
 _INSERT_ISSUE: Final = """
     INSERT INTO issues (id, fingerprint, grouping, title, service, first_seen, last_seen, count)
     VALUES (?, ?, ?, ?, ?, ?, ?, 0)
-"""
-
-_UPDATE_ISSUE: Final = f"""
-    UPDATE issues SET
-        count = count + ?, last_seen = MAX(last_seen, ?),
-        severity = CASE WHEN {RANK.format("severity")} < ? THEN ? ELSE severity END
-    WHERE id = ?
 """
 # A new event of a resolved issue opens it again; that is what a regression is.
 _REOPEN: Final = """
     UPDATE issues SET state = 'open', regressions = regressions + 1, resolved_at = NULL, old_releases = NULL
     WHERE id = ?
 """
-
-_UPSERT_COUNT: Final = """
-    INSERT INTO event_counts (hour, service, source, severity, environment, release, count)
-    VALUES (?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET count = count + excluded.count
-"""
-_UPSERT_ISSUE_COUNT: Final = """
-    INSERT INTO issue_counts (issue_id, hour, source, severity, count) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET count = count + excluded.count
-"""
-_UPSERT_HOUR: Final = """
-    INSERT INTO event_hours (hour, first_id, last_id) VALUES (?, ?, ?)
-    ON CONFLICT DO UPDATE SET first_id = MIN(first_id, excluded.first_id), last_id = MAX(last_id, excluded.last_id)
-"""
-_ADD_USERS: Final = """
-    INSERT INTO issue_users (issue_id, user_hash)
-    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?) WHERE TRUE
-    ON CONFLICT DO NOTHING RETURNING issue_id
-"""
-_COUNT_USERS: Final = "UPDATE issues SET users = users + ? WHERE id = ?"
 
 _UPSERT_OWED: Final = """
     INSERT INTO alert_outbox (issue_id, first_event_id, count, created_at, severity, regressed)
@@ -124,10 +84,10 @@ class _Known(NamedTuple):
     issues: dict[str, int]
     #: Which of these issues are resolved, each with the releases whose events do not change that.
     resolved: dict[int, list[str]]
-    #: Which of them have as many users as are told apart.
-    crowded: set[int]
     #: Of the rules in force.
     rules: int
+    #: The first event that is still to be added to what is counted.
+    first_waiting: int | None
 
 
 def write_batch(connection: sqlite3.Connection, rows: Sequence[Row], names: CountedNames) -> list[Written | str]:
@@ -223,7 +183,7 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row], names: CountedN
             connection.executemany(_INSERT_ISSUE, titles)
         _insert_events(connection, fresh)
         connection.execute(INDEX, (fresh[0].id,))
-        _count(connection, tallies(fresh, names), known.crowded)
+        append(connection, tallies(fresh, names), known.first_waiting)
         reopened = {
             issue_id: known.resolved[issue_id]
             for _, row, issue_id, _ in fresh
@@ -240,22 +200,19 @@ def _look_up(connection: sqlite3.Connection, rows: Sequence[Row]) -> _Known:
     sent = [row.event_id for row in rows if row.sender_id]
     fingerprints = {row.fingerprint for row in rows}
     fingerprints.update(overflow_group(row.service).fingerprint for row in rows if not row.may_open)
-    last_id, last_issue, events, issues, rules = connection.execute(
+    last_id, last_issue, events, issues, rules, waiting = connection.execute(
         _LOOK_UP, (_json(sent), _json(list(fingerprints)))
     ).fetchone()
     # A number below zero says that there is more to know of this issue than its id; of most there is not.
     marked: dict[str, int] = orjson.loads(issues)
     special = [-id_ for id_ in marked.values() if id_ < 0]
     resolved: dict[int, list[str]] = {}
-    crowded: set[int] = set()
     if special:
         marked = {fingerprint: abs(id_) for fingerprint, id_ in marked.items()}
-        for id_, state, old_releases, users in connection.execute(_LOOK_CLOSER, (_json(special),)):
+        for id_, state, old_releases in connection.execute(_LOOK_CLOSER, (_json(special),)):
             if state == "resolved":
                 resolved[id_] = orjson.loads(old_releases) if old_releases else []
-            if users >= limits.ISSUE_USERS:
-                crowded.add(id_)
-    return _Known(last_id or 0, last_issue or 0, orjson.loads(events), marked, resolved, crowded, rules or 0)
+    return _Known(last_id or 0, last_issue or 0, orjson.loads(events), marked, resolved, rules or 0, waiting)
 
 
 def _insert_events(connection: sqlite3.Connection, fresh: Sequence[Fresh]) -> None:
@@ -272,36 +229,6 @@ def _insert_events(connection: sqlite3.Connection, fresh: Sequence[Fresh]) -> No
                 values.append(grouping)
             connection.execute(_INSERT_EVENTS[rows], values)
             start += rows
-
-
-def _count(connection: sqlite3.Connection, added: Sequence[Tally], crowded: Collection[int]) -> None:
-    """Add a batch to all that is counted."""
-    issues: dict[int, list[Any]] = {}
-    by_name: Counter[tuple[str, ...]] = Counter()
-    by_issue: Counter[tuple[int, str, str, str]] = Counter()
-    hours: dict[str, list[int]] = {}
-    users: list[tuple[int, int]] = []
-    for issue_id, hour, service, source, severity, count, seen, environment, release, whom, first, last in added:
-        rank = RANKS[severity]
-        issue = issues.setdefault(issue_id, [0, seen, rank])
-        issue[0] += count
-        issue[1] = max(issue[1], seen)
-        issue[2] = max(issue[2], rank)
-        by_name[hour, service, source, severity, environment, release] += count
-        by_issue[issue_id, hour, source, severity] += count
-        ids = hours.setdefault(hour, [first, last])
-        ids[0], ids[1] = min(ids[0], first), max(ids[1], last)
-        if whom and issue_id not in crowded:
-            users += [(issue_id, user) for user in whom]
-    connection.executemany(
-        _UPDATE_ISSUE, [(count, seen, rank, WORST[rank], id_) for id_, (count, seen, rank) in issues.items()]
-    )
-    connection.executemany(_UPSERT_COUNT, [(*key, count) for key, count in by_name.items()])
-    connection.executemany(_UPSERT_ISSUE_COUNT, [(*key, count) for key, count in by_issue.items()])
-    connection.executemany(_UPSERT_HOUR, [(hour, *ids) for hour, ids in hours.items()])
-    if users:
-        new = Counter([id_ for (id_,) in connection.execute(_ADD_USERS, (_json(users),)).fetchall()])
-        connection.executemany(_COUNT_USERS, [(count, id_) for id_, count in new.items()])
 
 
 def _json(value: object) -> str:
