@@ -13,7 +13,7 @@ import queue
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +24,6 @@ from ..rows import Written
 from .driver import sqlite3
 from .open import connect, file_size, is_damage, open_database
 from .process import LOST, WriterOptions, WriterProcess
-from .tallies import fold
 from .turns import Turns
 
 logger = logging.getLogger("levqor_errors.storage")
@@ -173,8 +172,6 @@ class Connections:
         connection = self._writer.conn
         connection.execute("BEGIN IMMEDIATE")
         try:
-            # Whoever may change counts finds none that is still to be added to them.
-            fold(connection)
             yield self._writer
             connection.execute("COMMIT")
         except BaseException:
@@ -222,11 +219,6 @@ class Connections:
         # A batch that is under way ends by this with an error, though it may well be stored: its senders send it again.
         self._process.close()
         with self._turns.of_thread():
-            # For whoever looks into the file meanwhile.
-            with suppress(sqlite3.Error):
-                self._wait_for_others(UPKEEP_BUSY_SECONDS)
-                with self._begun():
-                    pass
             self._writer.close()
 
     def _readers(self, number: int) -> Readers:

@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from sqlite_utils import Database
@@ -35,8 +35,8 @@ from ..watchers import Watch, Watchers
 from . import news, upkeep
 from .connections import UPKEEP_BUSY_SECONDS, Connections, QuotaError
 from .driver import sqlite3
-from .search import dialect
-from .tallies import has_any, tables
+from .search import dialect, index_rest, is_behind
+from .tallies import fold, has_any, tables
 
 #: How long a write waits for another process's lock before its senders are told to come again.
 BUSY_SECONDS: Final = 5.0
@@ -127,7 +127,7 @@ class SqliteStorage(OwnersDeeds):
         among: Sequence[int] | None = None,
         whole: bool = False,
     ) -> Page:
-        with self._reader() as db:
+        with self._filtered(filters) as db:
             try:
                 return read.recent(
                     dialect(db), filters, limit=limit, before=before, after=after, among=among, whole=whole
@@ -136,7 +136,7 @@ class SqliteStorage(OwnersDeeds):
                 raise sqlite3.DatabaseError("malformed context") from error
 
     def matching(self, filters: Filters, among: Sequence[int]) -> list[int]:
-        with self._reader() as db:
+        with self._filtered(filters) as db:
             return read.matching(dialect(db), filters, among)
 
     def news(self, after: str | None, *, most: int) -> News:
@@ -158,11 +158,11 @@ class SqliteStorage(OwnersDeeds):
                 raise sqlite3.DatabaseError(f"malformed context of event {event_id}") from error
 
     def stats(self, filters: Filters) -> dict[str, Any]:
-        with self._reader() as db:
+        with self._filtered(filters) as db:
             return read.stats(dialect(db), filters)
 
     def overview(self, filters: Filters, *, unit: Unit, before: tuple[str, str] | None, named_since: str) -> Overview:
-        with self._reader() as db:
+        with self._filtered(filters) as db:
             return overview(dialect(db), filters, unit=unit, before=before, named_since=named_since)
 
     def refused(self, since: str) -> dict[str, dict[str, int]]:
@@ -249,7 +249,7 @@ class SqliteStorage(OwnersDeeds):
                 with self._plans() as db:
                     self._thinner.count(upkeep.SqliteVictims(db, alert_dialect(db)))
             with self._connections.upkeep() as db:
-                thinned = self._thinner.delete(upkeep.SqliteVictims(db, alert_dialect(db)), most)
+                thinned = self._thinner.delete(upkeep.SqliteVictims(db, counting_dialect(db)), most)
             if any(thinned):
                 break
         self._merge.deleted(thinned.events)
@@ -259,11 +259,9 @@ class SqliteStorage(OwnersDeeds):
         with self._plans() as db:
             due = self._merge.due(db)
             surplus = self._surplus_pages(db)
-            waiting = has_any(db.conn)
-        if waiting:
-            # Each transaction begins by adding up what is counted; for whoever looks into the file himself.
-            with self._connections.upkeep():
-                pass
+            unsettled = has_any(db.conn) or is_behind(db.conn)
+        if unsettled:
+            self._settle()
         if due:
             with self._connections.upkeep() as db:
                 self._merge.step(db)
@@ -278,6 +276,12 @@ class SqliteStorage(OwnersDeeds):
         if self._to_shorten or self._connections.wal_bytes() > self._connections.wal_kept:
             self._to_shorten = not self._connections.shorten_wal(0)
         return False
+
+    def _settle(self) -> None:
+        """Add up what is counted, and put all events into the full-text index."""
+        with self._connections.upkeep() as db:
+            fold(db.conn)
+            index_rest(db.conn)
 
     def _surplus_pages(self, db: Database) -> int:
         """How many free pages should go back."""
@@ -322,12 +326,12 @@ class SqliteStorage(OwnersDeeds):
 
     def tidy_issues(self, now: str, *, most: int) -> int:
         with self._connections.upkeep() as db:
-            return issue_upkeep.tidy(alert_dialect(db), now, most)
+            return issue_upkeep.tidy(counting_dialect(db), now, most)
 
     @contextmanager
     def alerts(self) -> Iterator[AlertStore]:
         with self._transaction() as db:
-            yield AlertStore(alert_dialect(db))
+            yield AlertStore(counting_dialect(db))
 
     @contextmanager
     def alert_reader(self, *, long: bool = False) -> Iterator[AlertStore]:
@@ -349,6 +353,9 @@ class SqliteStorage(OwnersDeeds):
     def close(self) -> None:
         if self._watcher is not None:
             self._watcher.close()
+        # For whoever looks into the file, or moves it.
+        with suppress(StorageUnavailableError):
+            self._settle()
         self._connections.close()
 
     async def _require_space(self) -> None:
@@ -383,6 +390,19 @@ class SqliteStorage(OwnersDeeds):
             yield db
 
     @contextmanager
+    def _filtered(self, filters: Filters) -> Iterator[Database]:
+        """A reader that finds every event that was committed before."""
+        if filters.q is not None:
+            with self._facts() as db:
+                behind = is_behind(db.conn)
+            if behind:
+                # Where nothing can be written now, all can be read but for the newest events.
+                with suppress(StorageUnavailableError), self._connections.upkeep() as db:
+                    index_rest(db.conn)
+        with self._reader() as db:
+            yield db
+
+    @contextmanager
     def _facts(self) -> Iterator[Database]:
         with self._connections.reading(self._connections.facts, self._read_seconds) as db:
             yield db
@@ -400,7 +420,7 @@ class SqliteStorage(OwnersDeeds):
     @contextmanager
     def _regroup_writing(self) -> Iterator[AlertDialect]:
         with self._connections.upkeep() as db:
-            yield alert_dialect(db)
+            yield counting_dialect(db)
 
     @contextmanager
     def _transaction(self) -> Iterator[Database]:
@@ -425,6 +445,12 @@ def alert_dialect(db: Database) -> AlertDialect:
         issue_counts=now.issue_counts,
         hours=now.event_hours,
     )
+
+
+def counting_dialect(db: Database) -> AlertDialect:
+    """The same, in a transaction that may change what is counted: that is added up first."""
+    fold(db.conn)
+    return alert_dialect(db)
 
 
 def _page_counts(db: Database) -> tuple[int, int]:

@@ -11,8 +11,8 @@ from ...printable import printable
 from ..transfer import Row, Table
 from .driver import sqlite3
 from .open import connect, file_size, open_database
+from .search import index_rest
 from .tallies import fold
-from .write import INDEX
 
 #: A collector that is being stopped has gone by then.
 _ALONE_SECONDS: Final = 5.0
@@ -73,7 +73,7 @@ class SqliteSide:
         with self._told(), self._transaction():
             self._connection.executemany(insert, rows)
             if table.name == "error_events":
-                self._connection.execute(INDEX, [rows[0][columns.index("id")]])
+                index_rest(self._connection)
 
     def last_id(self, table: Table) -> int:
         with self._told():

@@ -18,6 +18,7 @@ import orjson
 from ...grouping import overflow_group
 from ..rows import CountedNames, Fresh, Row, Written, grouped_by_others, kept_grouping, owed, tallies
 from .driver import sqlite3
+from .search import BEHIND, INDEXED, index_after
 from .tallies import append
 
 # What the database says of one event's content, as against its own state or a misuse of it.
@@ -30,7 +31,7 @@ _ROWS: Final = (62, 16, 4, 1)
 _INSERT_EVENTS: Final = {rows: f"INSERT INTO error_events VALUES {', '.join([_ROW] * rows)}" for rows in _ROWS}
 
 # json_each: one parameter whatever the batch's size; SQLite bounds the number of parameters.
-_LOOK_UP: Final = """
+_LOOK_UP: Final = f"""
     SELECT
         (SELECT seq FROM sqlite_sequence WHERE name = 'error_events'),
         (SELECT MAX(id) FROM issues),
@@ -41,7 +42,8 @@ _LOOK_UP: Final = """
                 -coalesce(merged_into, id), id
             )) FROM issues WHERE fingerprint IN (SELECT value FROM json_each(?))),
         (SELECT version FROM grouping_version),
-        (SELECT first_id FROM tallies ORDER BY id LIMIT 1)
+        (SELECT first_id FROM tallies ORDER BY id LIMIT 1),
+        ({INDEXED})
 """
 _LOOK_CLOSER: Final = "SELECT id, state, old_releases FROM issues WHERE id IN (SELECT value FROM json_each(?))"
 
@@ -68,10 +70,6 @@ _REGROUP: Final = """
     ON CONFLICT DO UPDATE SET asked = asked + 1, from_id = MIN(from_id, excluded.from_id)
 """
 
-INDEX: Final = """
-    INSERT INTO error_events_fts (rowid, message, stack) SELECT id, message, stack FROM error_events WHERE id >= ?
-"""
-
 
 class _Known(NamedTuple):
     """What the database had before the batch."""
@@ -86,6 +84,8 @@ class _Known(NamedTuple):
     resolved: dict[int, list[str]]
     #: Of the rules in force.
     rules: int
+    #: The last event that is in the full-text index.
+    last_indexed: int
     #: The first event that is still to be added to what is counted.
     first_waiting: int | None
 
@@ -182,7 +182,8 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row], names: CountedN
         if titles:
             connection.executemany(_INSERT_ISSUE, titles)
         _insert_events(connection, fresh)
-        connection.execute(INDEX, (fresh[0].id,))
+        if next_id - known.last_indexed > BEHIND:
+            index_after(connection, known.last_indexed)
         append(connection, tallies(fresh, names), known.first_waiting)
         reopened = {
             issue_id: known.resolved[issue_id]
@@ -200,7 +201,7 @@ def _look_up(connection: sqlite3.Connection, rows: Sequence[Row]) -> _Known:
     sent = [row.event_id for row in rows if row.sender_id]
     fingerprints = {row.fingerprint for row in rows}
     fingerprints.update(overflow_group(row.service).fingerprint for row in rows if not row.may_open)
-    last_id, last_issue, events, issues, rules, waiting = connection.execute(
+    last_id, last_issue, events, issues, rules, waiting, indexed = connection.execute(
         _LOOK_UP, (_json(sent), _json(list(fingerprints)))
     ).fetchone()
     # A number below zero says that there is more to know of this issue than its id; of most there is not.
@@ -212,7 +213,9 @@ def _look_up(connection: sqlite3.Connection, rows: Sequence[Row]) -> _Known:
         for id_, state, old_releases in connection.execute(_LOOK_CLOSER, (_json(special),)):
             if state == "resolved":
                 resolved[id_] = orjson.loads(old_releases) if old_releases else []
-    return _Known(last_id or 0, last_issue or 0, orjson.loads(events), marked, resolved, rules or 0, waiting)
+    return _Known(
+        last_id or 0, last_issue or 0, orjson.loads(events), marked, resolved, rules or 0, indexed or 0, waiting
+    )
 
 
 def _insert_events(connection: sqlite3.Connection, fresh: Sequence[Fresh]) -> None:
