@@ -150,17 +150,20 @@ def owner(url: str, secret: str = SECRET) -> httpx.Client:
 
 
 def rows(database: Database, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-    """Ask the database itself, as the owner's own tool would. What was only appended to the counts is in them."""
+    """Ask the database itself, as the owner's own tool would; see `read_counts_now`."""
     if isinstance(database, PostgresDatabase):
         return database.query(sql, values)
     with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        views = connection.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'view' AND name LIKE '%_now'"
-        ).fetchall()
-        for (view,) in views:
-            # Where a table of that name is meant, it is this.
-            connection.execute(f"CREATE TEMP VIEW {view.removesuffix('_now')} AS SELECT * FROM main.{view}")
+        read_counts_now(connection)
         return connection.execute(sql, values).fetchall()
+
+
+def read_counts_now(connection: Any) -> None:
+    """Let a connection to SQLite find in the counts what was only appended to them."""
+    views = connection.execute("SELECT name FROM sqlite_master WHERE type = 'view' AND name LIKE '%_now'").fetchall()
+    for (view,) in views:
+        # Where a table of that name is meant, it is this.
+        connection.execute(f"CREATE TEMP VIEW {view.removesuffix('_now')} AS SELECT * FROM main.{view}")
 
 
 def execute(database: Database, sql: str) -> None:

@@ -21,7 +21,7 @@ from levqor_errors.grouping_rules import Grouper
 from levqor_errors.storage import NewEvent, Storage, open_storage
 from levqor_errors.storage.sqlite.driver import sqlite3
 from storage_support import NOW, do, write
-from support import check_sound
+from support import check_sound, read_counts_now
 
 WORDS = st.lists(st.sampled_from(["a", "b", "7", "8"]), min_size=2, max_size=2).map(" ".join)
 NUMBERS = st.integers(0, 11)
@@ -51,6 +51,7 @@ class House:
         self.said: Counter[str] = Counter()
         self.pruned = False
         self._connection = sqlite3.connect(str(database))
+        read_counts_now(self._connection)
         self._clock = NOW
 
     @property

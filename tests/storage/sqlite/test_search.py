@@ -10,7 +10,7 @@ import pytest
 
 from levqor_errors.errors import StorageUnavailableError
 from levqor_errors.storage import Filters, Storage, open_storage
-from levqor_errors.storage.sqlite.search import BEHIND
+from levqor_errors.storage.sqlite.search import BEHIND, BEHIND_CHARS
 from storage_support import new_event, store, write
 from support import execute, rows, write_lock
 
@@ -60,6 +60,12 @@ def test_so_many_are_not_in_it_at_most(storage: Storage, database: Path) -> None
     storage.give_back()
     assert indexed(database) == 50 * (2 * BEHIND // 50 + 1)
     check_index(database)
+
+
+def test_large_texts_are_put_into_it_at_once(storage: Storage, database: Path) -> None:
+    store(storage, "one", 3)
+    store(storage, "one", 2, stack="x" * 2 * BEHIND_CHARS)
+    assert indexed(database) == 5
 
 
 def test_what_is_deleted_before_it_is_in_it_does_no_harm(storage: Storage, database: Path) -> None:

@@ -14,8 +14,10 @@ from ..read import Dialect
 from .driver import sqlite3
 from .tallies import tables
 
-#: How many events at most are not in the index yet.
+#: How many events at most are not in the index yet. None of a batch with larger texts, in characters an event: so many of
+#: those would at once take more space than anybody has looked for, and most of what they cost is their own.
 BEHIND: Final = 256
+BEHIND_CHARS: Final = 4_096
 
 #: The last event that is in the index. All before it are; triggers take out what is deleted.
 INDEXED: Final = "SELECT MAX(id) FROM error_events_fts_docsize"

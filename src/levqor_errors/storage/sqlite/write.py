@@ -18,7 +18,7 @@ import orjson
 from ...grouping import overflow_group
 from ..rows import CountedNames, Fresh, Row, Written, grouped_by_others, kept_grouping, owed, tallies
 from .driver import sqlite3
-from .search import BEHIND, INDEXED, index_after
+from .search import BEHIND, BEHIND_CHARS, INDEXED, index_after
 from .tallies import append
 
 # What the database says of one event's content, as against its own state or a misuse of it.
@@ -182,7 +182,8 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row], names: CountedN
         if titles:
             connection.executemany(_INSERT_ISSUE, titles)
         _insert_events(connection, fresh)
-        if next_id - known.last_indexed > BEHIND:
+        chars = sum(len(one.row.message) + len(one.row.stack or "") for one in fresh)
+        if next_id - known.last_indexed > BEHIND or chars > len(fresh) * BEHIND_CHARS:
             index_after(connection, known.last_indexed)
         append(connection, tallies(fresh, names), known.first_waiting)
         reopened = {
