@@ -14,8 +14,8 @@ from ..read import Dialect
 from .driver import sqlite3
 from .tallies import tables
 
-#: How many events at most are not in the index yet. None of a batch with larger texts, in characters an event: so many of
-#: those would at once take more space than anybody has looked for, and most of what they cost is their own.
+#: How many events at most are not in the index yet; and none of a batch with larger texts, in characters an event: many
+#: of those at once would take more space than anybody has looked for, and most of what they cost is their own.
 BEHIND: Final = 256
 BEHIND_CHARS: Final = 4_096
 
