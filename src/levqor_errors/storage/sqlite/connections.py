@@ -211,13 +211,16 @@ class Connections:
         """The size of the file and of what lies beside it."""
         return sum(file_size(f"{self._path}{end}") for end in ("", "-wal", "-shm"))
 
-    def close(self) -> None:
-        """Break off what is being read, and close them all."""
+    def stop(self) -> None:
+        """Break off what is being read, and write no more events; `transaction` and `upkeep` are left."""
         self._closing = True
         for readers in (self.searches, self.facts, self.plans):
             readers.close()
         # A batch that is under way ends by this with an error, though it may well be stored: its senders send it again.
         self._process.close()
+
+    def close(self) -> None:
+        """Close them all, after `stop`."""
         with self._turns.of_thread():
             self._writer.close()
 

@@ -353,6 +353,7 @@ class SqliteStorage(OwnersDeeds):
     def close(self) -> None:
         if self._watcher is not None:
             self._watcher.close()
+        self._connections.stop()
         # For whoever looks into the file, or moves it.
         with suppress(StorageUnavailableError):
             self._settle()

@@ -2,8 +2,8 @@
 
 A commit of sixteen events changes sixteen issues, their hourly counts and the lists of whom they happened to, each on
 a page of its own; appended, all of that is on one page, and a thousand events later the same pages are changed once for
-all of them. Nothing is late for it: whoever reads, reads what is still to be added, too (the views of
-`schema_tallies.py`), and whoever changes counts adds up first (`connections.py`).
+all of them. Nothing is late for it: whoever reads, reads what is still to be added, too (`tables`, and the views of
+`schema_tallies.py`), and whoever changes counts adds up first (`storage.py`).
 """
 
 from __future__ import annotations
