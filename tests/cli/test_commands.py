@@ -76,6 +76,14 @@ def test_log_without_a_collector_keeps_the_event_for_the_next_one(
     assert sorted(rows(database, "SELECT message FROM error_events")) == [("kept",), ("next",)]
 
 
+def test_log_without_a_collector_and_without_a_journal_says_that_the_event_is_lost(tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("a file, and no directory")
+    lost = impatient("log", "lost", LEVQOR_ERRORS_URL=NOWHERE, LEVQOR_ERRORS_SPOOL_DIR=str(tmp_path / "spool"))
+    assert lost.returncode == 3
+    assert "the event is lost" in lost.stderr
+    assert "is kept in" not in lost.stderr
+
+
 def test_log_sends_the_services_key_and_says_if_it_is_not_taken(tmp_path: Path) -> None:
     keys: list[str | None] = []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -14,6 +13,7 @@ from ..client.journal import SET_ASIDE, SPOOL_BYTES, Journal, directory_of
 from ..client.losses import Losses
 from . import words
 from .finding import Finding, bad, doubtful, good
+from .rights import may_write
 from .settings import Usable
 
 #: What waits longer than this is not on its way: a collector that is there takes it within seconds.
@@ -43,10 +43,10 @@ def look(settings: Usable) -> Iterator[Finding]:
 
 def _journal(spool: Path, url: str) -> Iterator[Finding]:
     there = next(path for path in (spool.absolute(), *spool.absolute().parents) if path.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+    if not may_write(there):
         yield bad(
             _TOPIC, "journal", f"{spool} cannot be written by this user: events wait in memory only",
-            f"give this user the right to write in {there}, or set LEVQOR_ERRORS_SPOOL_DIR",
+            f"set LEVQOR_ERRORS_SPOOL_DIR to a directory of its own, or give this user the right to write in {there}",
         )  # fmt: skip
         return
     directory = directory_of(spool, url)
