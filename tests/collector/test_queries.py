@@ -50,6 +50,8 @@ def filled(api: httpx.Client) -> httpx.Client:
         ("since=2020-01-01", ["started", "button broke", "slow answer", "card declined"]),
         ("until=2020-01-01T00:00:00Z", []),
         ("since=9999-12-31T23:59:59Z", []),
+        ("since=24h", ["started", "button broke", "slow answer", "card declined"]),
+        ("since=99999d&until=5m", []),
         ("limit=2", ["started", "button broke"]),
         ("severity=&service=&q=&limit=", ["started", "button broke", "slow answer", "card declined"]),
     ],

@@ -28,8 +28,8 @@ Service = Annotated[str | None, typer.Option(help="The service's name.")]
 Environment = Annotated[str | None, typer.Option(help="The environment's name.")]
 Release = Annotated[str | None, typer.Option(help="The release.")]
 Search = Annotated[str | None, typer.Option("--search", "-q", help="Words in the message or the stack.")]
-Since = Annotated[str | None, typer.Option(help="Received at this time (ISO 8601, UTC) or later.")]
-Until = Annotated[str | None, typer.Option(help="Received before this time.")]
+Since = Annotated[str | None, typer.Option(help="Received at this time or later: ISO 8601 (UTC), or 30m, 24h, 7d ago.")]
+Until = Annotated[str | None, typer.Option(help="Received before this time; as for --since.")]
 AsJson = Annotated[bool, typer.Option("--json", help="An event a line, as JSON.")]
 
 

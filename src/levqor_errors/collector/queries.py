@@ -3,6 +3,8 @@ pages too."""
 
 from __future__ import annotations
 
+import re
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
@@ -25,6 +27,10 @@ from .original_frames import OriginalFrames
 _SURELY_A_PAGE: Final = limits.PAGE_BYTES // limits.EVENT_CHARS
 #: An id that SQLite and PostgreSQL can compare with; more digits than that are not an id.
 _ID_DIGITS = 18
+#: How long ago: what one types, where nobody knows by heart what time it is in UTC. Bounded to some 270 years.
+AGO_PATTERN: Final = "([0-9]{1,5})([mhd])"
+_AGO: Final = re.compile(AGO_PATTERN)
+_UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 class Queries:
@@ -174,8 +180,13 @@ def _instant(params: QueryParams, name: str) -> str | None:
     value = params.get(name)
     if not value:
         return None
+    if ago := _AGO.fullmatch(value.strip()):
+        return instants.to_text(datetime.now(timezone.utc) - int(ago[1]) * _UNITS[ago[2]])
     try:
         # A `+` of a zone comes out of a query string as a space.
         return instants.to_text(instants.from_text(value.replace(" ", "+") if "T" in value else value))
     except ValueError as error:
-        raise RequestRefusedError(400, f"{name} must be an ISO 8601 time such as 2026-11-23T13:00:00Z") from error
+        raise RequestRefusedError(
+            400,
+            f"{name} must be an ISO 8601 time such as 2026-11-23T13:00:00Z, or how long ago, such as 30m, 24h or 7d",
+        ) from error
