@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import platformdirs
@@ -139,10 +139,10 @@ def test_tail_shows_the_newest_last(filled: dict[str, str]) -> None:
 
 
 @contextmanager
-def tail(**environ: str) -> Iterator[Callable[[], dict[str, Any]]]:
+def tail(errors: IO[str] | None = None, **environ: str) -> Iterator[Callable[[], dict[str, Any]]]:
     """`tail -f`; gives a function that waits for the next event that it shows."""
     command = [*COMMAND, "tail", "-f", "-n", "1", "--json"]
-    process = subprocess.Popen(command, env=clean_environ(**environ), stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, env=clean_environ(**environ), stdout=subprocess.PIPE, stderr=errors, text=True)
     with process:
         assert process.stdout is not None
         lines = process.stdout
@@ -179,21 +179,26 @@ def test_tail_shows_what_another_collector_commits_late_under_a_lower_id(
 
 
 def test_tail_shows_each_event_once_through_a_restart(
-    start_collector: Callable[..., CollectorProcess], database: Database
+    start_collector: Callable[..., CollectorProcess], database: Database, tmp_path: Path
 ) -> None:
     collector = start_collector()
-    with httpx.Client() as client:
+    said = tmp_path / "said"
+    with httpx.Client() as client, said.open("w") as errors:
         post = partial(client.post, f"{collector.url}/api/errors/log")
         post(json={"message": "0"})
-        with tail(LEVQOR_ERRORS_URL=collector.url, INTERNAL_SECRET=SECRET) as shown:
+        with tail(errors, LEVQOR_ERRORS_URL=collector.url, INTERNAL_SECRET=SECRET) as shown:
             assert shown()["message"] == "0"
             # More than one answer has.
             post(json=[{"message": str(number)} for number in range(1, 701)])
             assert [shown()["message"] for _ in range(700)] == [str(number) for number in range(1, 701)]
+            assert said.read_text() == ""
             collector.terminate()
+            # A quiet screen would say that all is well.
+            wait_until(lambda: said.read_text() == "The collector does not answer; this goes on when it does.\n")
             start_collector(port=collector.port)
             post(json={"message": "701"})
             assert shown()["message"] == "701"
+            wait_until(lambda: said.read_text().endswith("\nThe collector answers again.\n"))
 
 
 @pytest.mark.sqlite

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import limits
-from ..errors import CollectorRefusedError, CollectorUnreachableError
+from ..errors import CollectorError, CollectorRefusedError
 from ..printable import printable
 from .api import Api
 from .options import Url
@@ -97,28 +97,33 @@ def tail(
     first = api.recent({**params, "limit": max(lines, 1)})["errors"][:lines]
     _print(console, list(reversed(first)), as_json)
     shown = {event["id"] for event in first}
+    answers = True
     while follow:
         time.sleep(POLL_SECONDS)
-        for news in _news(api, params, cursor):
-            cursor = news["cursor"]
-            if news["missed"]:
-                typer.echo("Some errors may not be shown here: more time has passed than is remembered.", err=True)
-            _print(console, [event for event in news["errors"] if event["id"] not in shown], as_json)
+        try:
+            for news in _news(api, params, cursor):
+                cursor = news["cursor"]
+                if news["missed"]:
+                    typer.echo("Some errors may not be shown here: more time has passed than is remembered.", err=True)
+                _print(console, [event for event in news["errors"] if event["id"] not in shown], as_json)
+        except CollectorError as error:
+            if isinstance(error, CollectorRefusedError) and error.status < 500:
+                raise
+            # A collector that restarts is no reason to stop watching. But a quiet screen would say that all is well.
+            if answers:
+                typer.echo("The collector does not answer; this goes on when it does.", err=True)
+            answers = False
+        else:
+            if not answers:
+                typer.echo("The collector answers again.", err=True)
+            answers = True
 
 
 def _news(api: Api, params: dict[str, Any], cursor: str | None) -> Iterator[dict[str, Any]]:
     """What is new since a cursor. An id is no cursor: several collectors commit in another order than that of ids."""
     more = True
     while more:
-        try:
-            news = api.get(NEWS, {**params, "after": cursor})
-        except CollectorUnreachableError:
-            # A collector that restarts is no reason to stop watching.
-            return
-        except CollectorRefusedError as error:
-            if error.status < 500:
-                raise
-            return
+        news = api.get(NEWS, {**params, "after": cursor})
         yield news
         cursor, more = news["cursor"], news["more"]
 
