@@ -126,6 +126,19 @@ def test_recent_shows_a_table_in_which_nothing_acts_on_the_terminal(filled: dict
     assert r"shop \x1b[2J\u202eerror" in done.stdout
 
 
+def test_recent_in_a_narrow_terminal_and_into_a_pipe_is_a_line_an_event(collector_url: str, database: Database) -> None:
+    message = "a message that goes on and on " * 5 + "to its end"
+    environ = {"LEVQOR_ERRORS_URL": collector_url, "INTERNAL_SECRET": SECRET}
+    httpx.post(f"{collector_url}/api/errors/log", json={"message": message, "service": "a-service-of-a-long-name"})
+    assert message in run_command("recent", **environ).stdout
+    in_terminal = {**environ, "FORCE_COLOR": "1"}
+    assert message in run_command("recent", COLUMNS="80", **in_terminal).stdout
+    # Where there is room the message is a column.
+    wide = run_command("recent", COLUMNS="120", **in_terminal).stdout
+    assert message not in wide
+    assert "to its end" in wide
+
+
 def test_recent_takes_the_filters_of_the_api(filled: dict[str, str]) -> None:
     done = run_command("recent", "--service", "shop", "--severity", "critical,info", "--json", **filled)
     assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == [2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -21,6 +21,10 @@ from .terminal import clock, severity_text
 
 POLL_SECONDS = 1.0
 NEWS = "/api/errors/news"
+
+#: Below it too little is left for the message to be a column: a word a line. Into a pipe goes a line an event, too.
+_TABLE_WIDTH: Final = 110
+_COLUMNS: Final = ("ID", "Received (UTC)", "Severity", "Service", "Message")
 
 Severity = Annotated[str | None, typer.Option(help="One, or several with commas between.")]
 Source = Annotated[str | None, typer.Option(help="backend or frontend.")]
@@ -62,16 +66,15 @@ def recent(
     if not errors:
         console.print("Nothing matches." if len(params) > 1 else "No errors yet.")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("ID", "Received (UTC)", "Severity", "Service"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("Message", overflow="fold")
-    for event in errors:
-        table.add_row(
-            Text(str(event["id"])), Text(clock(event)), severity_text(event), Text(printable(event["service"])),
-            _message(event),
-        )  # fmt: skip
-    console.print(table)
+    if console.is_terminal and console.width >= _TABLE_WIDTH:
+        console.print(_table(errors))
+        return
+    lines = [[Text(name) for name in _COLUMNS], *([*_cells(event), _message(event)] for event in errors)]
+    widths = [max(cell.cell_len for cell in column) for column in zip(*lines, strict=True)]
+    for line in lines:
+        for cell, width in zip(line[:-1], widths, strict=False):
+            cell.pad_right(width - cell.cell_len + 2)
+        console.print(Text().join(line), soft_wrap=True)
 
 
 def tail(
@@ -138,6 +141,21 @@ def _print(console: Console, errors: list[dict[str, Any]], as_json: bool) -> Non
         severity.pad_right(max(len("critical") - len(severity), 0))
         line.append_text(severity).append(f"  {printable(event['service'])}  ").append_text(_message(event))
         console.print(line, soft_wrap=True)
+
+
+def _table(errors: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in _COLUMNS[:-1]:
+        table.add_column(column, no_wrap=True)
+    table.add_column(_COLUMNS[-1], overflow="fold")
+    for event in errors:
+        table.add_row(*_cells(event), _message(event))
+    return table
+
+
+def _cells(event: dict[str, Any]) -> list[Text]:
+    """All but the message."""
+    return [Text(str(event["id"])), Text(clock(event)), severity_text(event), Text(printable(event["service"]))]
 
 
 def _print_json(event: dict[str, Any]) -> None:
