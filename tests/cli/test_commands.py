@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -288,6 +289,16 @@ def test_something_else_at_the_address_is_told_so(tmp_path: Path) -> None:
         server.kill()
     assert done.returncode == 4
     assert "is not a collector" in done.stderr
+
+
+@pytest.mark.sqlite
+def test_the_link_is_also_that_of_the_dashboard_s_address(
+    start_collector: Callable[..., CollectorProcess], database: Database
+) -> None:
+    collector = start_collector(DASHBOARD_URL="https://me:hunter2@errors.example.com/monitor")
+    token = collector.link.partition("/login?token=")[2]
+    assert re.search(rf"https://\S*errors\.example\.com/monitor/login\?token={token}\n", collector.output)
+    assert "hunter2" not in collector.output
 
 
 def test_a_short_secret_and_an_open_address_are_warned_about(database: Database) -> None:
