@@ -64,6 +64,15 @@ def test_each_filter_in_the_list_and_in_the_statistics(filled: httpx.Client, que
         assert filled.get(f"{STATS}?{query}").json()["total"] == len(messages)
 
 
+@pytest.mark.sqlite
+@pytest.mark.parametrize("path", [RECENT, STATS, "/api/errors/news"])
+def test_a_filter_that_is_misspelt_is_not_passed_over(api: httpx.Client, path: str) -> None:
+    answer = api.get(path, params={"sevrity": "critical"})
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("there is no parameter 'sevrity'; there are severity, source, ")
+    assert api.get(path, params={"_": "1764130000", "severity": "critical"}).status_code == 200
+
+
 def test_pages_follow_each_other_without_gap_or_overlap(filled: httpx.Client) -> None:
     seen = []
     before = ""
