@@ -106,7 +106,7 @@ def canary(**result: Any) -> dict[str, str]:
     [
         ({"tick": "2026-11-24T03:04:50.000Z"}, 0, None, ["email"], {"alerts": "nothing waits; they were last"}),
         ({"tick": "2026-11-24T03:04:50.000Z"}, 2, "2026-11-24T03:04:00.000Z", ["email"],
-         {"alerts": "2 alerts on their way; they were last"}),
+         {"alerts": "2 alerts on the way; they were last"}),
         ({"tick": "2026-11-24T03:04:50.000Z"}, 2, "2026-11-24T02:14:00.000Z", ["email"],
          {"alerts": "!2 alerts wait since 2026-11-24 02:14 UTC"}),
         ({"tick": "2026-11-24T02:14:50.000Z"}, 0, None, ["email"], {"alerts": "!nothing waits, but they were last"}),
