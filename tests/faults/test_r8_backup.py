@@ -113,4 +113,5 @@ def test_r8_what_is_refused_leaves_all_as_it_was(database: Path, tmp_path: Path,
     assert done.stderr.startswith("levqor-errors: ")
     assert "secret-word" not in done.stderr
     assert "pg_dump" in done.stderr or what != "postgres"
+    assert "damaged" in done.stderr or what != "damaged"
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before

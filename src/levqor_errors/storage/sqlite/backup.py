@@ -17,7 +17,7 @@ from sqlite_utils import Database
 
 from ...errors import StorageTransferError, StorageUnusableError
 from .driver import sqlite3
-from .open import START_BUSY_SECONDS, connect, file_size, refuse_others, unusable
+from .open import START_BUSY_SECONDS, connect, file_size, is_damage, refuse_others, unusable
 
 #: Copied between two calls of `progress`: 8 MB with SQLite's usual pages.
 _STEP_PAGES: Final = 2_048
@@ -54,6 +54,11 @@ def backup(path: str, target: str, progress: Callable[[int, int], None]) -> int:
         events = _seal(part)
         part.rename(target)
         _sync(Path(target).absolute().parent)
+    except (OSError, sqlite3.Error) as error:
+        if isinstance(error, sqlite3.Error) and is_damage(error):
+            raise unusable(path, error) from error
+        # The disk, or another backup with the same target, which takes the file away.
+        raise StorageTransferError(f"{target} cannot be written: {error}") from error
     finally:
         part.unlink(missing_ok=True)
     return events
@@ -73,23 +78,17 @@ def _copy(path: str, part: Path, progress: Callable[[int, int], None]) -> None:
         except sqlite3.Error as error:
             raise unusable(path, error, reading=True) from error
         with closing(_connect(part)) as copy:
-            try:
-                source.conn.backup(
-                    copy.conn, pages=_STEP_PAGES, progress=lambda _, left, pages: progress(pages - left, pages)
-                )
-            except sqlite3.Error as error:
-                raise StorageTransferError(f"{path} cannot be copied to {part.parent}: {error}") from error
+            source.conn.backup(
+                copy.conn, pages=_STEP_PAGES, progress=lambda _, left, pages: progress(pages - left, pages)
+            )
 
 
 def _seal(part: Path) -> int:
     """Make it a file that stands alone, and see whether it is whole; returns how many events are in it."""
     with closing(_connect(part)) as copy:
-        try:
-            copy.execute("PRAGMA journal_mode = DELETE")
-            found = copy.execute("PRAGMA quick_check(1)").fetchone()
-            events: int = copy.execute("SELECT COUNT(*) FROM error_events").fetchone()[0]
-        except sqlite3.Error as error:
-            raise StorageTransferError(f"the copy cannot be read: {error}") from error
+        copy.execute("PRAGMA journal_mode = DELETE")
+        found = copy.execute("PRAGMA quick_check(1)").fetchone()
+        events: int = copy.execute("SELECT COUNT(*) FROM error_events").fetchone()[0]
     if found != ("ok",):
         raise StorageUnusableError(f"the copy is damaged, as the database is: {found[0]}; restore an older backup")
     _sync(part)
