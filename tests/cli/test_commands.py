@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -12,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import platformdirs
@@ -76,6 +77,14 @@ def test_log_without_a_collector_keeps_the_event_for_the_next_one(
     assert sorted(rows(database, "SELECT message FROM error_events")) == [("kept",), ("next",)]
 
 
+def test_log_without_a_collector_and_without_a_journal_says_that_the_event_is_lost(tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("a file, and no directory")
+    lost = impatient("log", "lost", LEVQOR_ERRORS_URL=NOWHERE, LEVQOR_ERRORS_SPOOL_DIR=str(tmp_path / "spool"))
+    assert lost.returncode == 3
+    assert "the event is lost" in lost.stderr
+    assert "is kept in" not in lost.stderr
+
+
 def test_log_sends_the_services_key_and_says_if_it_is_not_taken(tmp_path: Path) -> None:
     keys: list[str | None] = []
 
@@ -118,6 +127,19 @@ def test_recent_shows_a_table_in_which_nothing_acts_on_the_terminal(filled: dict
     assert r"shop \x1b[2J\u202eerror" in done.stdout
 
 
+def test_recent_in_a_narrow_terminal_and_into_a_pipe_is_a_line_an_event(collector_url: str, database: Database) -> None:
+    message = "a message that goes on and on " * 5 + "to its end"
+    environ = {"LEVQOR_ERRORS_URL": collector_url, "INTERNAL_SECRET": SECRET}
+    httpx.post(f"{collector_url}/api/errors/log", json={"message": message, "service": "a-service-of-a-long-name"})
+    assert message in run_command("recent", **environ).stdout
+    in_terminal = {**environ, "FORCE_COLOR": "1"}
+    assert message in run_command("recent", COLUMNS="80", **in_terminal).stdout
+    # Where there is room the message is a column.
+    wide = run_command("recent", COLUMNS="120", **in_terminal).stdout
+    assert message not in wide
+    assert "to its end" in wide
+
+
 def test_recent_takes_the_filters_of_the_api(filled: dict[str, str]) -> None:
     done = run_command("recent", "--service", "shop", "--severity", "critical,info", "--json", **filled)
     assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == [2]
@@ -131,10 +153,10 @@ def test_tail_shows_the_newest_last(filled: dict[str, str]) -> None:
 
 
 @contextmanager
-def tail(**environ: str) -> Iterator[Callable[[], dict[str, Any]]]:
+def tail(errors: IO[str] | None = None, **environ: str) -> Iterator[Callable[[], dict[str, Any]]]:
     """`tail -f`; gives a function that waits for the next event that it shows."""
     command = [*COMMAND, "tail", "-f", "-n", "1", "--json"]
-    process = subprocess.Popen(command, env=clean_environ(**environ), stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, env=clean_environ(**environ), stdout=subprocess.PIPE, stderr=errors, text=True)
     with process:
         assert process.stdout is not None
         lines = process.stdout
@@ -171,21 +193,26 @@ def test_tail_shows_what_another_collector_commits_late_under_a_lower_id(
 
 
 def test_tail_shows_each_event_once_through_a_restart(
-    start_collector: Callable[..., CollectorProcess], database: Database
+    start_collector: Callable[..., CollectorProcess], database: Database, tmp_path: Path
 ) -> None:
     collector = start_collector()
-    with httpx.Client() as client:
+    said = tmp_path / "said"
+    with httpx.Client() as client, said.open("w") as errors:
         post = partial(client.post, f"{collector.url}/api/errors/log")
         post(json={"message": "0"})
-        with tail(LEVQOR_ERRORS_URL=collector.url, INTERNAL_SECRET=SECRET) as shown:
+        with tail(errors, LEVQOR_ERRORS_URL=collector.url, INTERNAL_SECRET=SECRET) as shown:
             assert shown()["message"] == "0"
             # More than one answer has.
             post(json=[{"message": str(number)} for number in range(1, 701)])
             assert [shown()["message"] for _ in range(700)] == [str(number) for number in range(1, 701)]
+            assert said.read_text() == ""
             collector.terminate()
+            # A quiet screen would say that all is well.
+            wait_until(lambda: said.read_text() == "The collector does not answer; this goes on when it does.\n")
             start_collector(port=collector.port)
             post(json={"message": "701"})
             assert shown()["message"] == "701"
+            wait_until(lambda: said.read_text().endswith("\nThe collector answers again.\n"))
 
 
 @pytest.mark.sqlite
@@ -262,6 +289,16 @@ def test_something_else_at_the_address_is_told_so(tmp_path: Path) -> None:
         server.kill()
     assert done.returncode == 4
     assert "is not a collector" in done.stderr
+
+
+@pytest.mark.sqlite
+def test_the_link_is_also_that_of_the_dashboard_s_address(
+    start_collector: Callable[..., CollectorProcess], database: Database
+) -> None:
+    collector = start_collector(DASHBOARD_URL="https://me:hunter2@errors.example.com/monitor")
+    token = collector.link.partition("/login?token=")[2]
+    assert re.search(rf"https://\S*errors\.example\.com/monitor/login\?token={token}\n", collector.output)
+    assert "hunter2" not in collector.output
 
 
 def test_a_short_secret_and_an_open_address_are_warned_about(database: Database) -> None:

@@ -223,6 +223,18 @@ def test_what_cannot_be_understood_is_said_on_a_page(api: httpx.Client, query: s
 
 
 @pytest.mark.sqlite
+@pytest.mark.parametrize("path", ["/owner/nothing", "/owner/errors/", "/nothing"])
+def test_an_address_without_a_page_has_a_way_back(api: httpx.Client, path: str) -> None:
+    answer = api.get(path, headers={"Accept": "text/html"})
+    assert answer.status_code == 404
+    assert "There is no page at this address." in answer.text
+    assert f'<a href="{PAGE}">Back</a>' in answer.text
+    # Programs are told in their own way.
+    assert api.get(path).json() == {"ok": False, "error": "Not Found"}
+    assert api.get("/owner").headers["location"] == PAGE
+
+
+@pytest.mark.sqlite
 def test_what_an_event_says_is_text(api: httpx.Client) -> None:
     hostile = '"><script>alert(1)</script>'
     send(api, message=hostile, service=hostile[:100], environment=hostile, release=hostile, path=hostile)

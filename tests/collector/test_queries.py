@@ -50,6 +50,8 @@ def filled(api: httpx.Client) -> httpx.Client:
         ("since=2020-01-01", ["started", "button broke", "slow answer", "card declined"]),
         ("until=2020-01-01T00:00:00Z", []),
         ("since=9999-12-31T23:59:59Z", []),
+        ("since=24h", ["started", "button broke", "slow answer", "card declined"]),
+        ("since=99999d&until=5m", []),
         ("limit=2", ["started", "button broke"]),
         ("severity=&service=&q=&limit=", ["started", "button broke", "slow answer", "card declined"]),
     ],
@@ -60,6 +62,15 @@ def test_each_filter_in_the_list_and_in_the_statistics(filled: httpx.Client, que
     assert answer["count"] == len(messages)
     if "limit=2" not in query:
         assert filled.get(f"{STATS}?{query}").json()["total"] == len(messages)
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("path", [RECENT, STATS, "/api/errors/news"])
+def test_a_filter_that_is_misspelt_is_not_passed_over(api: httpx.Client, path: str) -> None:
+    answer = api.get(path, params={"sevrity": "critical"})
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("there is no parameter 'sevrity'; there are severity, source, ")
+    assert api.get(path, params={"_": "1764130000", "severity": "critical"}).status_code == 200
 
 
 def test_pages_follow_each_other_without_gap_or_overlap(filled: httpx.Client) -> None:

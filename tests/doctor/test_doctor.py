@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from alert_support import QUIET, about, post
+from levqor_errors.client.client import Client
+from levqor_errors.config import DEFAULT_URL, ClientSettings
 from levqor_errors.storage import open_storage
 from smtp_support import FakeSmtp
 from support import SECRET, CollectorProcess, Database, execute, rows, run_command, wait_until
@@ -208,18 +210,41 @@ def test_a_database_that_nobody_can_use_is_left_as_it_is(database: Database, tmp
     assert [path.name for path in tmp_path.iterdir()] == ["levqor.db"]
 
 
+def left_behind(tmp_path: Path, url: str, *, hours: float) -> Path:
+    """The journal of a service that has ended while nobody answered at its collector's address."""
+    client = Client(ClientSettings.from_env(environ={"LEVQOR_ERRORS_SPOOL_DIR": str(tmp_path / "spool")}, url=url))
+    client.journal.append(1, b'{"message": "left behind"}\n')
+    (path,) = client.journal.closed()
+    then = time.time() - hours * 3600
+    os.utime(path, (then, then))
+    return path
+
+
+@pytest.mark.sqlite
+def test_events_that_wait_for_a_collector_at_another_address(database: Database, tmp_path: Path) -> None:
+    environ = settings(database, tmp_path)
+    path = left_behind(tmp_path, "http://moved.example:8000", hours=3)
+    (tmp_path / "spool" / "somebody-else-s").mkdir()
+    report = Report("--offline", **environ)
+    assert report.not_well() == ["journal", "channels"]
+    (own, others) = report.of("journal")
+    assert own[1].endswith("nothing waits")
+    assert path.parent.name in others[1]
+    assert "for 3 hours" in others[1]
+    report = Report("--offline", "--url", "http://moved.example:8000", **environ)
+    assert [level for level, _ in report.of("journal")] == ["warning"]
+    os.utime(path)
+    assert Report("--offline", **environ).not_well() == ["channels"]
+
+
 @pytest.mark.sqlite
 def test_space_journal_keys_and_secrets_that_should_be_looked_at(database: Database, tmp_path: Path) -> None:
     with closing(open_storage(str(database))):
         pass
-    spool = tmp_path / "spool"
-    spool.mkdir()
-    (spool / "set-aside.jsonl").write_text("{}\n")
-    waiting = spool / "1-01900000-0000-7000-8000-000000000000.jsonl"
-    waiting.write_text("{}\n{}\n")
-    os.utime(waiting, (time.time() - 7200, time.time() - 7200))
-    before = waiting.stat()
     environ = settings(database, tmp_path) | {"INTERNAL_SECRET": "short", "INGEST_KEYS": "shop:key-of-the-shop"}
+    waiting = left_behind(tmp_path, DEFAULT_URL, hours=2)
+    (waiting.parent / "set-aside.jsonl").write_text("{}\n")
+    before = waiting.stat()
     report = Report("--offline", **environ, LEVQOR_ERRORS_KEY="key-of-others", MIN_FREE_BYTES="900TB")
     assert report.not_well() == ["disk", "secret", "journal", "set aside", "key", "channels"]
     assert report.of("disk")[0][0] == "failed"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 import time
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,7 +106,7 @@ def canary(**result: Any) -> dict[str, str]:
     [
         ({"tick": "2026-11-24T03:04:50.000Z"}, 0, None, ["email"], {"alerts": "nothing waits; they were last"}),
         ({"tick": "2026-11-24T03:04:50.000Z"}, 2, "2026-11-24T03:04:00.000Z", ["email"],
-         {"alerts": "2 alerts on their way; they were last"}),
+         {"alerts": "2 alerts on the way; they were last"}),
         ({"tick": "2026-11-24T03:04:50.000Z"}, 2, "2026-11-24T02:14:00.000Z", ["email"],
          {"alerts": "!2 alerts wait since 2026-11-24 02:14 UTC"}),
         ({"tick": "2026-11-24T02:14:50.000Z"}, 0, None, ["email"], {"alerts": "!nothing waits, but they were last"}),
@@ -229,3 +232,23 @@ def test_words() -> None:
         "a and b",
         "a, b and c",
     ]
+
+
+def test_a_database_that_this_user_cannot_make() -> None:
+    # pytest's own directories are closed to others, and root may write anywhere.
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o555)
+        settings = CollectorSettings(f"{directory}/levqor.db")
+        facts = SqliteFacts("SQLite 3.53.4", wal_fix=True, free_bytes=10**12)
+        root = os.geteuid() == 0
+        if root:
+            os.seteuid(65534)
+        try:
+            found = list(database.look(facts, settings))
+        finally:
+            if root:
+                os.seteuid(0)
+        assert brief(found)[0] == ("database", "failed")
+        Path(directory).chmod(0o755)
+    with tempfile.TemporaryDirectory() as directory:
+        assert brief(list(database.look(facts, CollectorSettings(f"{directory}/levqor.db"))))[0] == ("database", "ok")

@@ -29,10 +29,11 @@ PROGRAM = """
     import httpx
     import levqor_errors
     from levqor_errors import ErrorHandler
-    from levqor_errors.client import handler
+    from levqor_errors.client import handler, transport
 
     if "UNPROTECTED" in os.environ:
         handler._OWN_LOGGERS = frozenset()
+        transport._TALKATIVE = ()
 
     logging.basicConfig(level=logging.DEBUG, handlers=[ErrorHandler(service="shop", level=logging.DEBUG)])
     for name in ("httpx", "httpcore", "httpcore.connection", "levqor_errors", "levqor_errors.client"):
@@ -93,6 +94,28 @@ def test_c8_collector_up(start_collector: Callable[[], CollectorProcess], tmp_pa
         ("order 2 failed",),
         ("Starting new HTTP connection",),
     ]
+
+
+def test_c8_deliveries_are_not_in_the_host_s_log(
+    start_collector: Callable[[], CollectorProcess], tmp_path: Path, database: Path
+) -> None:
+    program = """
+        import logging, sys
+        logging.basicConfig(level=logging.DEBUG, stream=sys.stdout, format="%(name)s")
+        import httpx, levqor_errors
+        levqor_errors.log_error("shop", "it broke")
+        levqor_errors.flush(10)
+        logging.getLogger("shop").info("the host's own request")
+        httpx.get(levqor_errors.client.api.current_client().settings.url + "/healthz")
+        levqor_errors.log_error("shop", "it broke again")
+    """
+    result = run_script(tmp_path, program, LEVQOR_ERRORS_URL=start_collector().url)
+    assert (result.returncode, result.stderr) == (0, "")
+    before, _, after = result.stdout.partition("shop\n")
+    assert before == ""
+    assert after.splitlines().count("httpx") == 1, "of the host's own request"
+    assert "httpcore.connection" in after
+    assert len(rows(database, "SELECT id FROM error_events")) == 2
 
 
 def test_c8_collector_down(tmp_path: Path) -> None:

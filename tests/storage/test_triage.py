@@ -154,8 +154,9 @@ def test_a_merge_moves_all_there_is(storage: Storage, database: Database) -> Non
     write(storage, [new_event("elsewhere", service="mail")])
     before = storage.stats(Filters())
     assert do(storage, "merge", 2, 4, 99, into=1) == Triaged(
-        [1], [2], [Refusal(99, "there is no such issue"), Refusal(4, "it is of another service than issue 1")]
-    )
+        [1], [2],
+        [Refusal(99, "there is no such issue"), Refusal(4, "it is of another service (mail) than issue 1 (shop)")],
+    )  # fmt: skip
     # A name of a name is a name of the last.
     do(storage, "merge", 1, into=3)
     for _ in range(2):

@@ -11,7 +11,7 @@ from ..storage.alerts.outbox import Decision
 from ..storage.base import CANARY_SERVICE
 from .compose import short_id
 
-_NEVER: Final = "Not told by itself: that are critical errors, resolved issues that come back, and rates (ALERT_RATES)."
+_NEVER: Final = "Not told by itself: only critical errors are, resolved issues that come back, and rates (ALERT_RATES)."
 _FORGOTTEN: Final = "It was owed, and what became of that is forgotten (RETENTION_DAYS), or its issue is deleted."
 
 

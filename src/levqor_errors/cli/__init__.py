@@ -13,7 +13,7 @@ import typer
 
 from ..errors import CollectorRefusedError, CollectorUnreachableError, LevqorError
 from ..version import VERSION
-from . import alerts, collector, demo, doctor, log, migrate_storage, recent, sourcemaps
+from . import alerts, backup, collector, demo, doctor, log, migrate_storage, recent, sourcemaps
 
 app = typer.Typer(
     name="levqor-errors",
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.command("collector")(collector.collector)
 app.add_typer(alerts.app, name="alerts")
+app.command("backup")(backup.backup)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("log")(log.log)

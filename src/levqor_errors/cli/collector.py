@@ -12,6 +12,7 @@ from ..collector.app import create_app
 from ..collector.server import address_of, bind, serve
 from ..config import AlertSettings, CollectorSettings, secret_file
 from ..doctor import secret
+from .api import shown_url
 from .options import Database
 
 
@@ -39,7 +40,11 @@ def collector(
     app.state.collector.alerting.address = address
     typer.echo(f"Collector   {address}")
     typer.echo(f"Database    {shown(settings.database)} ({app.state.collector.storage.health()['database']})")
-    typer.echo(f"Sign in     {address}/login?token={app.state.collector.auth.new_link_token()}")
+    way_in = f"/login?token={app.state.collector.auth.new_link_token()}"
+    typer.echo(f"Sign in     {address}{way_in}")
+    if alert_settings.dashboard_url is not None:
+        # Whoever reads this on a server has no browser there.
+        typer.echo(f"            {shown_url(alert_settings.dashboard_url)}{way_in}")
     typer.echo("            This link works once. Later: the secret, at /login.")
     channels = [f"{one.name} ({one.target})" for one in app.state.collector.alerting.channels]
     typer.echo(f"Alerts      {', '.join(channels) or 'by no channel; see docs/alerts.md'}")

@@ -34,18 +34,17 @@ def log(
     client = Client(ClientSettings.from_env(url=url, service=service))
     event_id = client.record(None, text, severity, fields={"user_email": user_email, "path_or_screen": path})
     delivered = client.shipper.flush(FLUSH_SECONDS)
+    kept = f"the event is kept in {client.journal.directory} and goes out with the next one"
+    if client.journal.has_memory():
+        kept = f"the event is lost, since {client.journal.directory} cannot be written; set LEVQOR_ERRORS_SPOOL_DIR"
     client.close(0)
     if "refused" in client.losses.total():
         raise CollectorRefusedError(400, "the collector did not take it; its reason stands above")
     if client.shipper.barred:
         raise CollectorRefusedError(
             401,
-            "the collector takes no events without its key; set LEVQOR_ERRORS_KEY to this service's own. "
-            f"The event is kept in {client.journal.directory} and goes out with the next one",
+            f"the collector takes no events without its key; set LEVQOR_ERRORS_KEY to this service's own; {kept}",
         )
     if not delivered:
-        raise CollectorUnreachableError(
-            f"no collector answers at {shown_url(client.settings.url)}; "
-            f"the event is kept in {client.journal.directory} and goes out with the next one"
-        )
+        raise CollectorUnreachableError(f"no collector answers at {shown_url(client.settings.url)}; {kept}")
     typer.echo(event_id)

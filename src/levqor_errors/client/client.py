@@ -20,7 +20,7 @@ from ..severity import SEVERITY_ALIASES, Severity
 from . import scopes
 from .capture import capture_exception, safe_str
 from .flood import FloodLimit
-from .journal import RANKS, Journal
+from .journal import RANKS, Journal, directory_of
 from .losses import Losses
 from .options import ClientOptions
 from .shipper import Shipper
@@ -65,8 +65,7 @@ class Client:
     ) -> None:
         self.settings = settings
         self.options = options = options or ClientOptions.check()
-        # A directory for each collector: services of one user may report to different ones.
-        spool = settings.spool_dir / _directory_name(settings.url)
+        spool = directory_of(settings.spool_dir, settings.url)
         self.losses = Losses()
         self._service = safe_str(settings.service, SERVICE_CHARS)
         self.journal = Journal(spool, _process(self._service), self.losses)
@@ -312,14 +311,6 @@ def _drawn(rate: float) -> bool:
     import random
 
     return random.random() < rate  # noqa: S311
-
-
-def _directory_name(url: str) -> str:
-    """A name for an address; hashed, since an address may have a password in it."""
-    # Imported here, as all that an import of this package would make every service wait for.
-    import hashlib
-
-    return hashlib.sha256(url.encode()).hexdigest()[:16]
 
 
 def _process(service: str) -> dict[str, Any]:

@@ -56,6 +56,17 @@ _FORK_WAIT: Final = 2.0
 _NAME: Final = re.compile(r"[0-3]-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.jsonl", re.ASCII)
 
 
+def directory_of(spool: Path, url: str) -> Path:
+    """A directory for each collector: services of one user may report to different ones.
+
+    Its name is a hash, since an address may have a password in it.
+    """
+    # Imported here, as all that an import of this package would make every service wait for.
+    import hashlib
+
+    return spool / hashlib.sha256(url.encode()).hexdigest()[:16]
+
+
 class _NoRoomError(Exception):
     """The directory is full of events that are worth more."""
 

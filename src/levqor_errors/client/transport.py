@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import logging
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import httpx
 
@@ -20,6 +23,9 @@ ANSWER_BYTES = 1024 * 1024
 RETRY_AFTER_MOST = 300.0
 #: A proxy may answer so as well.
 _KEY_HINT = "if the collector asks for keys (INGEST_KEYS), set LEVQOR_ERRORS_KEY to this service's own"
+#: They log each request and each of its steps: of ours that would be lines in the host's log at each delivery.
+_TALKATIVE: Final = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "proxy", "socks")))
+_sending = threading.local()
 
 
 class Verdict(Enum):
@@ -64,6 +70,9 @@ class Transport:
             **({"X-Levqor-Key": key} if key is not None else {}),
         }
         self._timeout = timeout
+        for name in _TALKATIVE:
+            # A second time it changes nothing.
+            logging.getLogger(name).addFilter(_is_the_host_s)
         self._client: httpx.Client = httpx.Client(
             timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT)), follow_redirects=False
         )
@@ -72,7 +81,7 @@ class Transport:
         """Deliver a batch of events, each a line of JSON. Raises nothing that a network can cause."""
         body = gzip.compress(b"\n".join(batch), compresslevel=3)
         try:
-            with self._client.stream("POST", self._url, content=body, headers=self._headers) as response:
+            with _unheard(), self._client.stream("POST", self._url, content=body, headers=self._headers) as response:
                 until = time.monotonic() + self._timeout
                 body = read_bounded(response.iter_raw(), most=ANSWER_BYTES, until=until)
                 return _outcome(response, body, batch)
@@ -82,6 +91,20 @@ class Transport:
     def close(self) -> None:
         """Let go of the connection."""
         self._client.close()
+
+
+def _is_the_host_s(_: logging.LogRecord) -> bool:
+    return not getattr(_sending, "now", False)
+
+
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """What this thread makes httpx log meanwhile is not the host's."""
+    _sending.now = True
+    try:
+        yield
+    finally:
+        _sending.now = False
 
 
 def _outcome(response: httpx.Response, body: bytes, batch: Sequence[bytes]) -> Outcome:

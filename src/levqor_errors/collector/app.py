@@ -23,13 +23,13 @@ from starlette.types import Receive, Scope, Send
 from .. import instants
 from ..addresses import is_address
 from ..config import AlertSettings, CollectorSettings
-from ..errors import LevqorError
+from ..errors import LevqorError, RequestRefusedError
 from ..storage import Storage, open_storage
 from ..storage.base import CANARY_SERVICE
 from .alerting import Alerting
 from .answers import JsonResponse, error_response
 from .assets import Assets
-from .auth import Auth, OwnerOnly
+from .auth import Auth, OwnerOnly, is_page_load
 from .browser_client import BrowserClient
 from .connections import Connections
 from .cors import Cors
@@ -53,6 +53,7 @@ from .metrics import Metrics
 from .openapi import openapi_json
 from .original_frames import OriginalFrames
 from .own_address import OwnAddress
+from .pages import problem
 from .proxies import Proxies
 from .queries import Queries
 from .refusals import Refusals
@@ -203,7 +204,8 @@ def create_app(settings: CollectorSettings | None = None, alerts: AlertSettings 
         lifespan=lifespan,
     )
     # What no public route takes. As the default, and not as a route: no path, however odd, can pass it by.
-    app.router.default = OwnerOnly(Router(_owner(collector), redirect_slashes=False), collector.auth)
+    owner = Router(_owner(collector), redirect_slashes=False, default=_nothing_there)
+    app.router.default = OwnerOnly(owner, collector.auth)
     # A redirect to a path with or without a slash would be built from the Host header, which anyone may forge.
     app.router.redirect_slashes = False
     app.state.collector = collector
@@ -255,6 +257,7 @@ def _owner(collector: Collector) -> list[BaseRoute]:
         Route("/api/issues/{id:int}/split", grouping.split, methods=["POST"]),
         Route("/api/sourcemaps", collector.source_maps.answer, methods=["GET", "POST", "DELETE"]),
         Route("/", errors_page.home),
+        Route("/owner", errors_page.home),
         Route("/owner/errors", errors_page.errors),
         Route("/owner/errors/{id}", event_page.event),
         Route("/owner/export", Export(collector.storage).export),
@@ -266,6 +269,14 @@ def _owner(collector: Collector) -> list[BaseRoute]:
         Route("/owner/undo", issues.undo, methods=["POST"]),
         Route("/logout", login.sign_out, methods=["POST"]),
     ]
+
+
+async def _nothing_there(scope: Scope, receive: Receive, send: Send) -> None:
+    if is_page_load(Request(scope)):
+        page = problem(Request(scope), RequestRefusedError(404, "There is no page at this address."))
+        await page(scope, receive, send)
+        return
+    raise HTTPException(404)
 
 
 async def _our_error(request: Request, error: Exception) -> Response:

@@ -149,7 +149,7 @@ class OwnerOnly:
                 return too_many_guesses(wait)
             return None if self._auth.knows_secret(given, address) else unauthorized()
         if not await self._auth.has_session(request):
-            return to_login(request) if _is_page_load(request) else unauthorized()
+            return to_login(request) if is_page_load(request) else unauthorized()
         if request.method not in _SAFE_METHODS and not same_origin(request):
             return JsonResponse({"ok": False, "error": "a request from another site"}, 403)
         return None
@@ -193,7 +193,8 @@ def same_origin(request: Request) -> bool:
     return origin is None or origin.partition("://")[2] == request.headers.get("host")
 
 
-def _is_page_load(request: Request) -> bool:
+def is_page_load(request: Request) -> bool:
+    """Whether somebody looks at this address in a browser."""
     return request.method == "GET" and "text/html" in request.headers.get("accept", "")
 
 

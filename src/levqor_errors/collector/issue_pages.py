@@ -209,7 +209,11 @@ def outcome(request: Request, do: str, done: Triaged, back: str) -> Response:
     there = with_query(path, {**QueryParams(query), **told})
     if not done.refused:
         return RedirectResponse(f"{root}{there}", 303)
-    return page(request, "refused.html", 409, refused=_by_reason(done.refused), done=len(done.changes), back=there)
+    return page(
+        request, "refused.html", 409, refused=_by_reason(done.refused), done=len(done.changes), back=there,
+        # What is undone is a change, of which there is no page.
+        what="change" if do == "undo" else "issue",
+    )  # fmt: skip
 
 
 def _by_reason(refused: list[Refusal]) -> dict[str, list[int]]:

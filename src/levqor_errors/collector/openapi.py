@@ -30,8 +30,12 @@ from .openapi_parts import (
 )
 from .openapi_schemas import ALIASES, SCHEMAS, SOURCES, TIME, ref
 from .openapi_source_maps import SOURCE_MAP_PATHS, SOURCE_MAP_SCHEMAS
+from .queries import AGO_PATTERN
 
-_INSTANT: Final = or_empty(TIME, {"type": "string", "format": "date"})
+_INSTANT: Final = or_empty(
+    TIME, {"type": "string", "format": "date"}, {"type": "string", "pattern": f"^{AGO_PATTERN}$"}
+)
+_ID: Final = {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}
 _FILTERS: Final = [
     query(
         "severity",
@@ -44,9 +48,13 @@ _FILTERS: Final = [
     query("service", {"type": "string", "maxLength": limits.SERVICE_CHARS}, "The service's name."),
     query("environment", {"type": "string", "maxLength": limits.ENVIRONMENT_CHARS}, "The environment's name."),
     query("release", {"type": "string", "maxLength": limits.RELEASE_CHARS}, "The release."),
-    query("issue", {"type": "integer", "minimum": 0}, "The issue, by its id, with all that was merged into it."),
+    query("issue", _ID, "The issue, by its id, with all that was merged into it."),
     query("q", {"type": "string", "maxLength": limits.SEARCH_CHARS}, "Words of message or stack, or an event_id."),
-    query("since", _INSTANT, "Received at this time or later: ISO 8601; without a zone it is UTC."),
+    query(
+        "since",
+        _INSTANT,
+        "Received at this time or later: ISO 8601 (without a zone it is UTC), or `30m`, `24h`, `7d` ago.",
+    ),
     query("until", _INSTANT, "Received before this time."),
 ]
 
@@ -147,7 +155,7 @@ DOCUMENT: Final[dict[str, Any]] = {
                     ),
                     query(
                         "before",
-                        or_empty({"type": "integer", "minimum": 0, "maximum": 10**18 - 1}),
+                        or_empty(_ID),
                         "Only ids under this one: `next` of a page.",
                     ),
                 ],

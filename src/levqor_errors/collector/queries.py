@@ -3,6 +3,8 @@ pages too."""
 
 from __future__ import annotations
 
+import re
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
@@ -25,6 +27,12 @@ from .original_frames import OriginalFrames
 _SURELY_A_PAGE: Final = limits.PAGE_BYTES // limits.EVENT_CHARS
 #: An id that SQLite and PostgreSQL can compare with; more digits than that are not an id.
 _ID_DIGITS = 18
+#: What `read_filters` reads.
+_FILTERS: Final = ("severity", "source", "service", "environment", "release", "issue", "q", "since", "until")
+#: How long ago: what one types, where nobody knows by heart what time it is in UTC. Bounded to some 270 years.
+AGO_PATTERN: Final = "([0-9]{1,5})([mhd])"
+_AGO: Final = re.compile(AGO_PATTERN)
+_UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 class Queries:
@@ -42,6 +50,7 @@ class Queries:
     async def recent(self, request: Request) -> Response:
         """GET /api/errors/recent."""
         params = request.query_params
+        _refuse_unknown(params, "limit", "before")
         filters = read_filters(params)
         limit = read_number(params, "limit")
         limit = limits.PAGE_DEFAULT if limit is None else limit
@@ -54,6 +63,7 @@ class Queries:
     async def news(self, request: Request) -> Response:
         """GET /api/errors/news."""
         params = request.query_params
+        _refuse_unknown(params, "after")
         filters = read_filters(params)
         events, news = await run_in_threadpool(self._news, filters, params.get("after") or None)
         return JsonResponse(
@@ -95,8 +105,20 @@ class Queries:
 
     async def stats(self, request: Request) -> Response:
         """GET /api/errors/stats."""
+        _refuse_unknown(request.query_params)
         stats = await run_in_threadpool(self._storage.stats, read_filters(request.query_params))
         return JsonResponse({"ok": True, **stats})
+
+
+def _refuse_unknown(params: QueryParams, *more: str) -> None:
+    """A filter that is passed over gives everything, and whoever misspelt it does not see that.
+
+    What begins with `_` is let through: it is how tools and proxies get round caches.
+    """
+    known = [*_FILTERS, *more]
+    unknown = [name for name, value in params.items() if value and name not in known and not name.startswith("_")]
+    if unknown:
+        raise RequestRefusedError(400, f"there is no parameter {unknown[0][:50]!r}; there are {', '.join(known)}")
 
 
 def read_filters(params: QueryParams) -> Filters:
@@ -174,8 +196,13 @@ def _instant(params: QueryParams, name: str) -> str | None:
     value = params.get(name)
     if not value:
         return None
+    if ago := _AGO.fullmatch(value.strip()):
+        return instants.to_text(datetime.now(timezone.utc) - int(ago[1]) * _UNITS[ago[2]])
     try:
         # A `+` of a zone comes out of a query string as a space.
         return instants.to_text(instants.from_text(value.replace(" ", "+") if "T" in value else value))
     except ValueError as error:
-        raise RequestRefusedError(400, f"{name} must be an ISO 8601 time such as 2026-11-23T13:00:00Z") from error
+        raise RequestRefusedError(
+            400,
+            f"{name} must be an ISO 8601 time such as 2026-11-23T13:00:00Z, or how long ago, such as 30m, 24h or 7d",
+        ) from error

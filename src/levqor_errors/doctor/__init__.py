@@ -11,6 +11,7 @@ client.py       the journal of services on this machine
 alerts.py       what is owed, and who looks after it
 hidden.py       what no line may show
 channels.py     each channel's sign-in, and a test message
+rights.py       what this user may write
 words.py        sizes and times for people
 report.py       for the terminal and for machines
 

@@ -65,7 +65,7 @@ def _owed(facts: AlertFacts, channels: Sequence[str], now: datetime) -> Finding:
         return doubtful(
             _TOPIC, "alerts", f"{since}", "the channels below say why, or `levqor-errors alerts why EVENT`"
         )  # fmt: skip
-    return good(_TOPIC, "alerts", f"{f'{owed} on their way' if facts.unsent else 'nothing waits'}; {who}")
+    return good(_TOPIC, "alerts", f"{f'{owed} on the way' if facts.unsent else 'nothing waits'}; {who}")
 
 
 def _canary(facts: AlertFacts | None, following: str, now: datetime) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from .. import limits
 from ..addresses import shown
@@ -10,6 +11,7 @@ from ..config import CollectorSettings
 from ..storage import PostgresFacts, SqliteFacts
 from . import words
 from .finding import Finding, bad, doubtful, good, told
+from .rights import may_write
 
 _TOPIC = "database"
 _START = "start `levqor-errors collector`"
@@ -34,7 +36,12 @@ def _sqlite(facts: SqliteFacts, settings: CollectorSettings) -> Iterator[Finding
                 _TOPIC, "database", f"the directory of {path} does not exist", "make it, or set DATABASE_PATH"
             )  # fmt: skip
             return
-        if not facts.file_bytes:
+        if not facts.file_bytes and not may_write(Path(path).absolute().parent):
+            yield bad(
+                _TOPIC, "database", f"{path} is not there yet, and this user cannot make it in its directory",
+                "give this user the right to write there, or set DATABASE_PATH",
+            )  # fmt: skip
+        elif not facts.file_bytes:
             yield good(_TOPIC, "database", f"{path} is not there yet; the collector makes it at its first start")
         elif facts.unread is not None:
             yield doubtful(_TOPIC, "database", f"{path} was not looked into: {facts.unread}", _START)

@@ -48,6 +48,8 @@ class Examination:
         yield from found
         if self._database is not None:
             usable = usable._replace(collector=usable.collector._replace(database=self._database))
+        if self._url is not None:
+            usable = usable._replace(client=usable.client._replace(url=self._url))
         facts: SqliteFacts | PostgresFacts | None = None
         if self._database is not None or "DATABASE_URL" not in usable.wrong:
             facts = self._tried("database", lambda: inspect(usable.collector.database))
@@ -62,11 +64,10 @@ class Examination:
         yield from self._of_alerts(usable, facts)
 
     def _of_collector(self, usable: Usable) -> Iterator[Finding]:
-        url = self._url or usable.client.url
         if self._url is None and "LEVQOR_ERRORS_URL" in usable.wrong:
             return
         meant = self._url is not None or "LEVQOR_ERRORS_URL" in usable.given
-        answer = self._tried("collector", lambda: collector.look(url, meant=meant))
+        answer = self._tried("collector", lambda: collector.look(usable.client.url, meant=meant))
         if answer is not None:
             self._readings += answer[1]
         yield from self._all("collector", lambda: answer[0] if answer is not None else ())

@@ -21,8 +21,10 @@ postgres/    the protocol on a PostgreSQL database
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..addresses import is_address
-from ..errors import StorageUnusableError
+from ..errors import StorageTransferError, StorageUnusableError
 from .base import Filters, NewEvent, News, Overview, Page, Size, StoredEvent, Thinned, Unit
 from .facts import PostgresFacts, SqliteFacts
 from .issues.model import Action, Do, IssuePage, IssueQuery, Refusal, Sort, Triaged
@@ -30,8 +32,8 @@ from .protocol import Storage
 
 __all__ = [
     "Action", "Do", "Filters", "IssuePage", "IssueQuery", "NewEvent", "News", "Overview", "Page", "PostgresFacts",
-    "Refusal", "Size", "Sort", "SqliteFacts", "Storage", "StoredEvent", "Thinned", "Triaged", "Unit", "inspect",
-    "open_storage",
+    "Refusal", "Size", "Sort", "SqliteFacts", "Storage", "StoredEvent", "Thinned", "Triaged", "Unit", "backup",
+    "inspect", "open_storage",
 ]  # fmt: skip
 
 _NEEDS_DRIVER = "PostgreSQL needs its driver; install it with: pip install 'levqor-errors[postgres]'"
@@ -75,3 +77,24 @@ def inspect(database: str) -> SqliteFacts | PostgresFacts:
     from .sqlite import inspect as sqlite
 
     return sqlite.inspect(database)
+
+
+def backup(database: str, target: str, progress: Callable[[int, int], None]) -> int:
+    """Copy an SQLite database into a file, while it is in use; returns how many events are in the copy.
+
+    Args:
+        database: the path of an SQLite file.
+        target: a file that is not there yet.
+        progress: is told how much is copied, and of how much.
+
+    Raises:
+        StorageUnusableError: the file is not there, is not ours, or is damaged.
+        StorageTransferError: the target cannot be written or is there already; or it is a PostgreSQL database.
+    """
+    if is_address(database):
+        raise StorageTransferError(
+            "a PostgreSQL database is copied by its own tools: `pg_dump --format=custom --file=TARGET ADDRESS`"
+        )
+    from .sqlite import backup as sqlite
+
+    return sqlite.backup(database, target, progress)

@@ -203,7 +203,7 @@ class Triage:
             if id_ == target:
                 continue
             if own != service:
-                refused.append(Refusal(id_, f"it is of another service than issue {target}"))
+                refused.append(Refusal(id_, f"it is of another service ({own}) than issue {target} ({service})"))
                 continue
             detail = f"by {who}, into issue {target}"
             changes.append(keep(self._db, id_, action.do, detail, {"merged_into": None}, {"merged_into": target}, now))
