@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import httpx
 import uvicorn
@@ -160,10 +160,20 @@ def rows(database: Database, sql: str, values: Sequence[Any] = ()) -> list[tuple
 
 def read_counts_now(connection: Any) -> None:
     """Let a connection to SQLite find in the counts what was only appended to them."""
-    views = connection.execute("SELECT name FROM sqlite_master WHERE type = 'view' AND name LIKE '%_now'").fetchall()
-    for (view,) in views:
-        # Where a table of that name is meant, it is this.
-        connection.execute(f"CREATE TEMP VIEW {view.removesuffix('_now')} AS SELECT * FROM main.{view}")
+    views = connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall()
+    for table, summed in _SUMMED.items():
+        if (f"{table}_now",) in views:
+            # Where a table of that name is meant, it is this.
+            connection.execute(f"CREATE TEMP VIEW {table} AS SELECT {summed.format(table=f'main.{table}_now')}")
+
+
+_SUMMED: Final = {
+    "event_counts": "hour, service, source, severity, environment, release, SUM(count) AS count FROM {table}"
+    " GROUP BY 1, 2, 3, 4, 5, 6",
+    "issue_counts": "issue_id, hour, source, severity, SUM(count) AS count FROM {table} GROUP BY 1, 2, 3, 4",
+    "event_hours": "hour, MIN(first_id) AS first_id, MAX(last_id) AS last_id FROM {table} GROUP BY 1",
+    "issues": "* FROM {table}",
+}
 
 
 def execute(database: Database, sql: str) -> None:
