@@ -75,6 +75,7 @@ def test_the_same_event_twice_in_one_request_is_stored_once(api: httpx.Client, d
     [
         (b"", {}, 400, "empty"),
         (b"{", {}, 400, "JSON"),
+        (b'{"message": "x"}\n{"message": "y"}\n', {}, 400, "application/x-ndjson"),
         (b'"text"', {}, 400, "object"),
         (b"{}", {}, 400, "message is required"),
         (b'{"message": "x", "severity": "loud"}', {}, 400, "severity"),

@@ -9,6 +9,7 @@ import json
 import threading
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -244,11 +245,21 @@ def decode(body: bytes, content_type: bytes) -> Decoded:
     try:
         value = decode_json(body)
     except ValueError as error:
-        raise RequestRefusedError(400, f"the body is not JSON: {error}") from error
+        raise RequestRefusedError(400, f"the body is not JSON: {error}{_advice(body)}") from error
     if isinstance(value, list):
         _check_count(len(value))
         return Decoded(value, many=True, size=len(body), plain=plain)
     return Decoded([value], many=False, size=len(body), plain=plain)
+
+
+def _advice(body: bytes) -> str:
+    """What to do about a body that is not JSON, if it looks like an event a line."""
+    first, _, rest = body.partition(b"\n")
+    if rest.strip() and first.strip().endswith(b"}"):
+        with suppress(ValueError):
+            decode_json(first)
+            return "; an event a line (NDJSON) needs Content-Type: application/x-ndjson"
+    return ""
 
 
 def _check_count(count: int) -> None:

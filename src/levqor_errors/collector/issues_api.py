@@ -16,10 +16,12 @@ from ..storage.issues.model import Action, Triaged
 from .answers import JsonResponse
 from .forms import read_bounded
 from .issue_pages import WHO, read_query
-from .queries import read_id
+from .queries import read_id, refuse_unknown
 
 #: The longest note with each of its characters written as two escapes, and a list of ids beside it.
 _BODY_BYTES: Final = 12 * limits.NOTE_CHARS + 32 * 1024
+#: What `read_query` reads.
+_PARAMETERS: Final = ("state", "service", "severity", "q", "sort", "limit", "after", "days")
 _FIELDS: Final = frozenset({"action", "seconds", "events", "into", "note"})
 
 
@@ -35,6 +37,7 @@ class IssuesApi:
 
     async def issues(self, request: Request) -> Response:
         """GET /api/issues."""
+        refuse_unknown(request.query_params, *_PARAMETERS)
         query = read_query(request.query_params)
         try:
             found = await run_in_threadpool(self._storage.issues, query, now=instants.now())

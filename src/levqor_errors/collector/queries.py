@@ -50,7 +50,7 @@ class Queries:
     async def recent(self, request: Request) -> Response:
         """GET /api/errors/recent."""
         params = request.query_params
-        _refuse_unknown(params, "limit", "before")
+        refuse_unknown(params, *_FILTERS, "limit", "before")
         filters = read_filters(params)
         limit = read_number(params, "limit")
         limit = limits.PAGE_DEFAULT if limit is None else limit
@@ -63,7 +63,7 @@ class Queries:
     async def news(self, request: Request) -> Response:
         """GET /api/errors/news."""
         params = request.query_params
-        _refuse_unknown(params, "after")
+        refuse_unknown(params, *_FILTERS, "after")
         filters = read_filters(params)
         events, news = await run_in_threadpool(self._news, filters, params.get("after") or None)
         return JsonResponse(
@@ -105,17 +105,19 @@ class Queries:
 
     async def stats(self, request: Request) -> Response:
         """GET /api/errors/stats."""
-        _refuse_unknown(request.query_params)
+        refuse_unknown(request.query_params, *_FILTERS)
         stats = await run_in_threadpool(self._storage.stats, read_filters(request.query_params))
         return JsonResponse({"ok": True, **stats})
 
 
-def _refuse_unknown(params: QueryParams, *more: str) -> None:
+def refuse_unknown(params: QueryParams, *known: str) -> None:
     """A filter that is passed over gives everything, and whoever misspelt it does not see that.
 
     What begins with `_` is let through: it is how tools and proxies get round caches.
+
+    Raises:
+        RequestRefusedError: 400; there is one that is not known.
     """
-    known = [*_FILTERS, *more]
     unknown = [name for name, value in params.items() if value and name not in known and not name.startswith("_")]
     if unknown:
         raise RequestRefusedError(400, f"there is no parameter {unknown[0][:50]!r}; there are {', '.join(known)}")
