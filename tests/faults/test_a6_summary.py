@@ -24,6 +24,7 @@ def done_until(database: Database, days_ago: int) -> None:
     execute(database, f"INSERT INTO alert_memory (key, value, at) VALUES {value}")
 
 
+@pytest.mark.long
 def test_a6_smtp_that_is_back_late_and_a_runner_that_was_down_for_days(
     start_collector: StartCollector, database: Database
 ) -> None:
