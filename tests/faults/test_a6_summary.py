@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
 import httpx
+import pytest
 
 from alert_support import QUIET, deliveries
 from smtp_support import FakeSmtp
