@@ -79,6 +79,8 @@ class PostgresServer:
         self.address: str = self._server.get_uri()
         with psycopg.connect(self.address, autocommit=True) as connection:
             connection.execute(f"ALTER SYSTEM SET fsync = {'on' if durable else 'off'}")
+            # Else a process looks into each database every minute, and finds that all is gone that was in it.
+            connection.execute("ALTER SYSTEM SET autovacuum_naptime = '1h'")
             connection.execute("SELECT pg_reload_conf()")
         #: Databases that a collector has set up, empty again, and what every one of them looks like.
         self._spare: list[PostgresDatabase] = []
