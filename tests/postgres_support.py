@@ -79,6 +79,8 @@ class PostgresServer:
         self.address: str = self._server.get_uri()
         with psycopg.connect(self.address, autocommit=True) as connection:
             connection.execute(f"ALTER SYSTEM SET fsync = {'on' if durable else 'off'}")
+            # Else a process looks into each database every minute, and finds that all is gone that was in it.
+            connection.execute("ALTER SYSTEM SET autovacuum_naptime = '1h'")
             connection.execute("SELECT pg_reload_conf()")
         #: Databases that a collector has set up, empty again, and what every one of them looks like.
         self._spare: list[PostgresDatabase] = []
@@ -114,6 +116,9 @@ class PostgresServer:
                 "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
+            # Whoever writes makes parts for days; with them no database would ever be as new.
+            if days := ", ".join(day for (day,) in connection.execute(_DAYS).fetchall()):
+                connection.execute(f"DROP TABLE {days}")
             if filled := _filled(connection):
                 connection.execute(f"TRUNCATE {', '.join(filled)} CASCADE")
             for (sequence,) in connection.execute(_SEQUENCES).fetchall():
@@ -165,6 +170,7 @@ _TABLES: Final = """
 SELECT oid::regclass::text FROM pg_class
 WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> 'levqor_steps'
 """
+_DAYS: Final = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = to_regclass('error_events')"
 _SEQUENCES: Final = "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'S'"
 #: Tables with their columns, indexes and sequences; then constraints, triggers, functions; then steps and settings.
 _LOOKS: Final = """

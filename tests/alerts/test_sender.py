@@ -161,6 +161,7 @@ def test_a_channel_that_fails_is_said_to_be_failing_and_a_restart_does_not_forge
     storage: Storage, telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sender, "POLL_SECONDS", 0.2)
+    monkeypatch.setattr(sender, "FIRST_RETRY_SECONDS", 0.5)
     monkeypatch.setattr(pace, "BETWEEN", 0)
     telegram.next(RESET, RESET, RESET)
     for number in range(3):
@@ -174,8 +175,9 @@ def test_a_channel_that_fails_is_said_to_be_failing_and_a_restart_does_not_forge
 
 @pytest.mark.parametrize("back", [timedelta(hours=1), timedelta(days=1)])
 def test_a7_a_clock_that_is_set_back_holds_up_nothing_and_sends_nothing_twice(
-    storage: Storage, database: Database, telegram: FakeTelegram, back: timedelta
+    storage: Storage, database: Database, telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch, back: timedelta
 ) -> None:
+    monkeypatch.setattr(pace, "BETWEEN", 0)
     now = Clock()
     telegram.always(RESET, "sendMessage")
     write(storage, [new_event("a", severity="critical", service="shop")])

@@ -150,6 +150,7 @@ def live(start_collector: Callable[..., CollectorProcess]) -> CollectorProcess:
     return start_collector(RATE_LIMIT="off")
 
 
+@pytest.mark.long
 @needs_schemathesis
 def test_schemathesis_finds_nothing(live: CollectorProcess, tmp_path: Path) -> None:
     document = httpx.get(f"{live.url}/api/openapi.json").json()

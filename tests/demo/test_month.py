@@ -80,6 +80,7 @@ def with_frames_of_browsers(database: Database, storage: Storage) -> list[dict[s
     return [event for (id_,) in ids if (event := storage.get(id_)) is not None]
 
 
+@pytest.mark.long
 def test_a_month_in_a_database(database: Database) -> None:
     storage = open_storage(str(database))
     try:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from alert_support import QUIET, about, post, why
+from alert_support import QUIET, about, hurry, post, why
 from support import CollectorProcess, Database, rows, wait_until
 from telegram_support import FakeTelegram
 
@@ -39,8 +39,13 @@ def decided(database: Database) -> bool:
 
 @pytest.mark.parametrize("message", ["all the same", "different {}"])
 def test_a5_a_flood_is_a_handful_of_messages_and_the_real_one_is_among_them(
-    start_collector: StartCollector, database: Database, telegram: FakeTelegram, message: str
+    start_collector: StartCollector,
+    database: Database,
+    telegram: FakeTelegram,
+    monkeypatch: pytest.MonkeyPatch,
+    message: str,
 ) -> None:
+    hurry(monkeypatch)
     collector = start_collector(**QUIET, **telegram.settings, ALERT_CAP=str(CAP))
     flood(collector, message, 0, FLOOD // 2)
     real = post(collector.url, service="checkout", message="payments are not captured")

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
 import httpx
+import pytest
 
-from alert_support import QUIET, deliveries
+from alert_support import QUIET, deliveries, hurry
 from smtp_support import FakeSmtp
 from support import CollectorProcess, Database, execute, rows, wait_until
 
@@ -25,8 +26,9 @@ def done_until(database: Database, days_ago: int) -> None:
 
 
 def test_a6_smtp_that_is_back_late_and_a_runner_that_was_down_for_days(
-    start_collector: StartCollector, database: Database
+    start_collector: StartCollector, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    hurry(monkeypatch, "sender.FIRST_RETRY_SECONDS=0.5")
     first = start_collector(**QUIET)
     assert httpx.post(f"{first.url}/api/errors/log", json={"message": "an error"}).status_code == 201
     assert first.terminate() == 0

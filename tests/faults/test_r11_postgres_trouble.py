@@ -26,7 +26,7 @@ StartCollector = Callable[..., CollectorProcess]
 Three: TypeAlias = tuple[PostgresDatabase, list[str], Load]
 CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'levqor-errors'"
 
-pytestmark = pytest.mark.sqlite  # It brings a server of its own.
+pytestmark = [pytest.mark.sqlite, pytest.mark.long]  # It brings a server of its own.
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,7 @@ KILLS = 50
 StartCollector = Callable[..., CollectorProcess]
 
 
+@pytest.mark.long
 @pytest.mark.sqlite
 @pytest.mark.timeout(300)
 def test_r1_kill_collector_mid_load(start_collector: StartCollector, database: Database) -> None:
@@ -33,7 +34,9 @@ def test_r1_kill_collector_mid_load(start_collector: StartCollector, database: D
         for kill in range(KILLS):
             collector = start_collector(RATE_LIMIT="off")
             load.aim(collector.port)
-            time.sleep(random.uniform(0.05, 0.4))
+            # Counted in events, so that a slow machine has as much to lose; and then at any point of a commit.
+            load.wait_for(random.randint(100, 400))
+            time.sleep(random.uniform(0, 0.03))
             if kill % 2:
                 collector.kill()
             else:

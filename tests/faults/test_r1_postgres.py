@@ -19,6 +19,7 @@ KILLS = 8
 StartCollector = Callable[..., CollectorProcess]
 
 
+@pytest.mark.long
 @pytest.mark.sqlite  # The fixture below starts collectors on whatever it is given.
 @pytest.mark.timeout(300)
 def test_r1_kill_collectors_and_the_database_mid_load(start_collector: StartCollector) -> None:

@@ -127,6 +127,7 @@ def counted(database: Path) -> dict[str, int]:
     return dict(rows(database, "SELECT service, SUM(count) FROM event_counts GROUP BY 1"))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_s11_maximal_events_never_take_more_than_the_quota_nor_the_place_of_rare_ones(database: Path) -> None:
     app = create_app(CollectorSettings(str(database), SECRET, rate_limit=None, max_database_bytes=QUOTA))
@@ -158,6 +159,7 @@ def all_new(number: int) -> dict[str, Any]:
     return {"service": "flood", "fingerprint": f"new {number}", "message": "new", "stack": f"{number} " + words(120)}
 
 
+@pytest.mark.long
 def test_s11_groups_that_are_all_new_never_fill_the_database_for_good(database: Path) -> None:
     """The rows of issues count, too: they outlive their events, and would leave no room for any."""
     quota = 3 * 1024 * 1024

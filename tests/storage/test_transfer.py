@@ -83,6 +83,7 @@ def test_every_table_is_copied_or_there_is_a_reason(new_database: NewDatabase, k
     assert copied & LEFT_OUT.keys() == set()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "other"), ALL_WAYS)
 def test_every_row_and_every_id_to_come(new_database: NewDatabase, kind: str, other: str) -> None:
     source, target = new_database(kind), new_database(other)

@@ -88,6 +88,7 @@ class LoopConnections:
     def __init__(self, address: str) -> None:
         self._address = make_conninfo(address, **options(WRITE_SECONDS, LOCK_SECONDS))
         self._idle: dict[asyncio.AbstractEventLoop, list[AsyncConnection[Any]]] = {}
+        self._closed = False
 
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[AsyncConnection[Any]]:
@@ -111,9 +112,13 @@ class LoopConnections:
                 raise
             if not connection.closed:
                 idle.append(connection)
+            # Collectors tell each other of a commit when nobody waits for it any more, and so perhaps after the end.
+            if self._closed:
+                _close(idle)
 
     def close(self) -> None:
-        """Close all that are idle, from whatever thread."""
+        """Close all that are idle, from whatever thread; those that are lent when they come back."""
+        self._closed = True
         for idle in self._idle.values():
             _close(idle)
 
@@ -124,8 +129,8 @@ class LoopConnections:
 
 def _close(idle: list[AsyncConnection[Any]]) -> None:
     while idle:
-        # It waits for nothing, and so it needs no event loop; theirs may be over.
-        with suppress(StopIteration):
+        # It waits for nothing, and so it needs no event loop; theirs may be over. Two threads may be at this at once.
+        with suppress(StopIteration, IndexError):
             idle.pop().close().send(None)
 
 
