@@ -1,15 +1,13 @@
 """SQLite storage: what the collector asks of it, and how it is doing.
 
-`open.py` opens the file, `connections.py` keeps the connections; what is done with them is in
-`write.py`, `read.py` and `upkeep.py`.
+`open.py` opens the file, `connections.py` keeps the connections, `space.py` says whether there is room; what is done
+with them is in `write.py`, `read.py` and `upkeep.py`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import math
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -33,21 +31,14 @@ from ..source_maps import SourceMapStore
 from ..thinning import Thinner
 from ..watchers import Watch, Watchers
 from . import news, upkeep
-from .connections import UPKEEP_BUSY_SECONDS, Connections, QuotaError
+from .connections import Connections, QuotaError
 from .driver import sqlite3
 from .search import dialect, index_rest, is_behind
+from .space import Space, megabytes
 from .tallies import fold, has_any, tables
 
 #: How long a write waits for another process's lock before its senders are told to come again.
 BUSY_SECONDS: Final = 5.0
-#: Free pages that stay in the file for the next events; moving others to give these back costs more than it brings.
-_FREE_PAGES: Final = 256
-_FREE_PART: Final = 10
-#: However much a single write needs, not more than this part of the quota is made free for it.
-_WANTED_PART: Final = 0.4
-#: Between two looks at how much space there is: each costs as much as the gate does for an event.
-_SPACE_SECONDS: Final = 0.05
-
 _ADD_REFUSALS: Final = """
     INSERT INTO refusals (hour, reason, requests, events) VALUES (?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, events = events + excluded.events
@@ -84,32 +75,27 @@ class SqliteStorage(OwnersDeeds):
         wal_warn_bytes: int = limits.WAL_WARN_BYTES,
     ) -> None:
         self._path = path
-        self._max_bytes = max_bytes
-        self._min_free_bytes = min_free_bytes
         self._read_seconds = read_seconds
         self._wal_warn_bytes = wal_warn_bytes
         self._thinner = Thinner()
         self._merge = upkeep.IndexMerge()
-        self._wanted = 0
-        self._space_until = 0.0
         self._to_shorten = False
         self._watchers = Watchers()
         self._watching = threading.Lock()
         self._watcher: news.FileWatcher | None = None
         self._connections = Connections(path, max_bytes=max_bytes, busy_seconds=busy_seconds)
+        self._space = Space(self._connections, self._facts, max_bytes=max_bytes, min_free_bytes=min_free_bytes)
         self._regrouper = Regrouper(self._regroup_reading, self._regroup_writing)
 
     async def write(self, batch: Sequence[NewEvent]) -> list[StoredEvent | EventUnstorableError]:
-        await self._require_space()
+        await self._space.require()
         written = [rows.to_row(new) for new in batch]
         try:
             results = await self._connections.write(written)
         except QuotaError:
-            # Twice as much if that was not enough: now and then the full-text index merges its parts within a write.
-            self._wanted = max(upkeep.weight(batch), 2 * self._wanted)
-            self._space_until = 0.0
+            self._space.was_not_enough_for(batch)
             raise
-        self._wanted = 0
+        self._space.was_enough()
         if self._watcher is not None:
             self._watcher.committed()
         return [
@@ -202,14 +188,10 @@ class SqliteStorage(OwnersDeeds):
             warnings.append("The database is damaged; restore a backup.")
         if wal_bytes > self._wal_warn_bytes:
             warnings.append(
-                f"The database's log has grown to {_megabytes(wal_bytes)}: another program has been reading"
+                f"The database's log has grown to {megabytes(wal_bytes)}: another program has been reading"
                 " the database for long."
             )
-        if self._wanted:
-            warnings.append("The database is as large as MAX_DATABASE_BYTES allows; no event is taken until others go.")
-        if self._min_free_bytes is not None and free < 2 * self._min_free_bytes:
-            least = _megabytes(self._min_free_bytes)
-            warnings.append(f"The disk has {_megabytes(free)} left; under {least} (MIN_FREE_BYTES) no event is taken.")
+        warnings += self._space.warnings(free)
         return warnings
 
     def add_session(self, token_hash: str, *, created_at: str, expires_at: str) -> None:
@@ -258,7 +240,7 @@ class SqliteStorage(OwnersDeeds):
     def give_back(self) -> bool:
         with self._plans() as db:
             due = self._merge.due(db)
-            surplus = self._surplus_pages(db)
+            surplus = self._space.surplus_pages(db)
             unsettled = has_any(db.conn) or is_behind(db.conn)
         if unsettled:
             self._settle()
@@ -283,26 +265,9 @@ class SqliteStorage(OwnersDeeds):
             fold(db.conn)
             index_rest(db.conn)
 
-    def _surplus_pages(self, db: Database) -> int:
-        """How many free pages should go back."""
-        pages, free = _page_counts(db)
-        if self._min_free_bytes is not None and self._connections.free_bytes() < 2 * self._min_free_bytes:
-            return free
-        # Upkeep may have made the file larger than events may make it; they would fill what it leaves.
-        over = 0 if self._connections.page_limit is None else pages - self._connections.page_limit
-        return max(free - max(_FREE_PAGES, pages // _FREE_PART), min(free, over))
-
-    def _live_bytes(self) -> int:
-        with self._facts() as db:
-            pages, free = _page_counts(db)
-        return (pages - free) * self._connections.page_bytes
-
     def size(self) -> Size:
         return Size(
-            self._connections.disk_bytes(),
-            self._live_bytes(),
-            self._connections.free_bytes(),
-            min(self._wanted, int((self._max_bytes or 0) * _WANTED_PART)),
+            self._connections.disk_bytes(), self._space.live_bytes(), self._connections.free_bytes(), self._space.wanted
         )
 
     def add_refusals(self, counts: Mapping[tuple[str, str], tuple[int, int]]) -> None:
@@ -341,7 +306,7 @@ class SqliteStorage(OwnersDeeds):
     @contextmanager
     def source_maps(self, *, adding: bool = False) -> Iterator[SourceMapStore]:
         if adding:
-            self._look_for_space()
+            self._space.look()
         with self._transaction() as db:
             yield SourceMapStore(alert_dialect(db).run)
 
@@ -358,32 +323,6 @@ class SqliteStorage(OwnersDeeds):
         with suppress(StorageUnavailableError):
             self._settle()
         self._connections.close()
-
-    async def _require_space(self) -> None:
-        """Refuse events before anything is begun, where their place is not there."""
-        now = time.monotonic()
-        if now >= self._space_until:
-            # It may have to wait for the disk, or for a reader.
-            await asyncio.to_thread(self._look_for_space)
-            self._space_until = now + _SPACE_SECONDS
-
-    def _look_for_space(self) -> None:
-        if self._min_free_bytes is not None and self._connections.free_bytes() < self._min_free_bytes:
-            raise StorageUnavailableError("the disk has too little free space", retry_after=30)
-        if self._max_bytes is None:
-            return
-        # A write that meets the end of the quota has done its work for nothing; the next ones are spared it. And SQLite
-        # lets them fill a file that is larger already: by upkeep, or since before the quota was set.
-        most = self._max_bytes - self._connections.wal_kept
-        room = min(self._wanted, int(self._max_bytes * _WANTED_PART))
-        if self._live_bytes() + room > most:
-            raise QuotaError
-        most = max(self._max_bytes // 10, self._connections.wal_kept)
-        if self._connections.wal_bytes() > most:
-            # Readers of the collector's own are gone in a moment.
-            self._connections.shorten_wal(UPKEEP_BUSY_SECONDS)
-        if self._connections.wal_bytes() > most:
-            raise StorageUnavailableError("the database's log is full; another program reads it", retry_after=10)
 
     @contextmanager
     def _reader(self) -> Iterator[Database]:
@@ -452,12 +391,3 @@ def counting_dialect(db: Database) -> AlertDialect:
     """The same, in a transaction that may change what is counted: that is added up first."""
     fold(db.conn)
     return alert_dialect(db)
-
-
-def _page_counts(db: Database) -> tuple[int, int]:
-    """How many pages the file has, and how many of them are free."""
-    return db.execute("PRAGMA page_count").fetchone()[0], db.execute("PRAGMA freelist_count").fetchone()[0]
-
-
-def _megabytes(size: int) -> str:
-    return f"{size // 1024**2:,} MB"
