@@ -76,13 +76,15 @@ class Overview(NamedTuple):
     series: list[tuple[str, dict[str, int]]]
     #: By service, those with the most events first.
     services: list[tuple[str, dict[str, int]]]
-    #: By severity in the range before; `None`: nobody asked, or how it compares is not known for `unnamed` events of
-    #: one of both.
+    #: By severity in the range before; `None`: nobody asked, or how it compares is not known, since in one of both
+    #: not all are counted: there are `unnamed` ones, or so many that they are `counted_since` some instant only.
     before: dict[str, int] | None
     #: Services, environments and releases that a filter may be set to, the commonest first.
     names: tuple[list[str], list[str], list[str]]
     #: As in `Storage.stats`.
     unnamed: int
+    #: The same. The series is by the minute then.
+    counted_since: str | None = None
 
 
 class News(NamedTuple):

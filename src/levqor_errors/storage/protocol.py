@@ -102,6 +102,11 @@ class Storage(Protocol):
         Only a filter by environment or release may leave some out, and `unnamed` says how many at most: a service that
         has more than `limits.COUNTED_NAMES` of them in an hour has the rest counted without them.
 
+        Of words, and of an issue with a filter that its hourly counts do not know, the newest
+        `limits.MATCHES_COUNTED` are counted at most, among the newest `limits.MATCHES_LOOKED_AT` that have the words or
+        are of the issue. If there may be more, `counted_since` is when the oldest of these was received; else `None`,
+        and all are counted.
+
         With what was refused in those hours, by reason, of all senders: a refused event was not looked into.
         """
         ...
