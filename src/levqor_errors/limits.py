@@ -101,8 +101,8 @@ PAGE_BYTES: Final = 4 * 1024 * 1024
 SEARCH_CHARS: Final = 200
 #: Where only the events themselves tell how many match (a search, an issue with a release), so many are counted at
 #: most, the newest; and so many are looked at that have the words, or are of the issue. It takes some milliseconds.
-MATCHES_COUNTED: Final = 2_000
-MATCHES_LOOKED_AT: Final = 5_000
+MATCHES_COUNTED: Final = 1_000
+MATCHES_LOOKED_AT: Final = 2_500
 
 # -- a live stream (collector/feed.py, stream.py) -----------------------------------------------------------------
 #: Of one process, all together. Each costs the database a query a second while events come, unless its filters are

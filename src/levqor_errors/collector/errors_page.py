@@ -102,8 +102,13 @@ class ErrorsPage:
             return None
         shown = [severity for severity in SEVERITIES if severity in (filters.severity or SEVERITIES)]
         now = totals([counts for _, counts in overview.series])
-        chart = draw(timeline(span, overview, shown), shown)
+        counted_since = overview.counted_since
+        drawn = span if counted_since is None else replace(span, since=instants.from_text(counted_since))
+        chart = draw(timeline(drawn, overview, shown), shown)
         number = sum(now[severity] for severity in shown)
+        if counted_since is not None:
+            # Of a severity that is rare among those that were counted, there are at least these.
+            number = max(number, len(listed["errors"]))
         rows, more_services = service_rows(overview.services, shown, carried)
         services, environments, releases = overview.names
         return {
@@ -114,6 +119,8 @@ class ErrorsPage:
             "total": sum(now.values()),
             "unnamed": overview.unnamed,
             "names_counted": limits.COUNTED_NAMES,
+            "counted_since": counted_since,
+            "least": bool(overview.unnamed or counted_since),
             "cards": cards(now, overview.before, span.words_before, filters.severity, carried),
             "chart": chart,
             "bars": [
