@@ -58,9 +58,12 @@ def _looked_at(db: Dialect, filters: Filters) -> Iterator[Any]:
     most = (limits.MATCHES_LOOKED_AT if tests else limits.MATCHES_COUNTED) + 1
     select = f"SELECT e.id, {minute}, e.service, e.source, e.severity FROM"
     if filters.q is None:
-        condition, values = OF_ISSUE, list[Any]([filters.issue_id, filters.issue_id])
-        if filters.event_id is not None:
-            condition, values = db.event_condition, [filters.event_id]
+        condition, values = db.event_condition, list[Any]([filters.event_id])
+        if filters.event_id is None:
+            family = [filters.issue_id, filters.issue_id]
+            merged = db.run("SELECT 1 FROM issues WHERE id <> ? AND merged_into = ? LIMIT 1", family)
+            # Of one alone an index has them in their order.
+            condition, values = (OF_ISSUE, family) if list(merged) else ("e.issue_id = ?", family[:1])
         query = f"{select} error_events e WHERE {condition} ORDER BY e.id DESC LIMIT ?"
         yield from db.run(query, [*test_values, *values, most])
         return

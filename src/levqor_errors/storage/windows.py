@@ -22,7 +22,7 @@ _FIRST: Final = 4_000
 _GROWTH: Final = 4
 #: So many ids that cannot match are left out between two pieces, as long as there are not too many pieces.
 _GAP: Final = 1_000
-_MOST: Final = 64
+_MOST: Final = 16
 
 
 class Window(NamedTuple):
