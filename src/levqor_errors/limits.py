@@ -103,6 +103,8 @@ SEARCH_CHARS: Final = 200
 #: most, the newest; and so many are looked at that have the words, or are of the issue. It takes some milliseconds.
 MATCHES_COUNTED: Final = 1_000
 MATCHES_LOOKED_AT: Final = 2_500
+#: So many that have the words are looked at for a page of the owner's list, where a filter leaves few of them.
+PAGE_LOOKED_AT: Final = 10_000
 
 # -- a live stream (collector/feed.py, stream.py) -----------------------------------------------------------------
 #: Of one process, all together. Each costs the database a query a second while events come, unless its filters are

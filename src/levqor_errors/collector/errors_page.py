@@ -140,21 +140,27 @@ class ErrorsPage:
         """A page of events, and where the pages beside it are."""
         found = Page([], None)
         if after is not None:
-            found = self._storage.recent(filters, limit=PAGE_ROWS, after=after)
+            found = self._storage.recent(filters, limit=PAGE_ROWS, after=after, reach=limits.PAGE_LOOKED_AT)
             if found.next is None:
                 # Nothing is above them: that is the first page, which is to be as long as others.
                 after = None
         if after is None:
-            found = self._storage.recent(filters, limit=PAGE_ROWS, before=before)
+            found = self._storage.recent(filters, limit=PAGE_ROWS, before=before, reach=limits.PAGE_LOOKED_AT)
         errors = found.errors
         is_first = before is None and after is None
         has_older = after is not None or found.next is not None
         newer = address(carried, after=str(errors[0]["id"])) if errors else address(carried)
+        # Upward, `next` is for the page above.
+        end = found.next if after is None and found.is_short else errors[-1]["id"] if errors else None
+        if after is not None and found.is_short:
+            newer = address(carried, after=str(found.next))
         return {
             "errors": errors,
             "query": address(carried).removeprefix(HOME),
             "is_all": is_first and not has_older,
             "newest": None if is_first else address(carried),
             "newer": None if is_first else newer,
-            "older": address(carried, before=str(errors[-1]["id"])) if has_older and errors else None,
+            "older": address(carried, before=str(end)) if has_older and end is not None else None,
+            "is_short": found.is_short,
+            "looked_at": limits.PAGE_LOOKED_AT,
         }

@@ -61,6 +61,8 @@ class Page(NamedTuple):
     errors: list[dict[str, Any]]
     #: Pass it as `before` (`after`, if that was passed) for the page beyond this one; `None` at the end.
     next: int | None
+    #: The page ends before it is full, since so many events were looked at as were to be; see `Storage.recent`.
+    is_short: bool = False
 
 
 #: By what events are summed up over time.
@@ -83,7 +85,7 @@ class Overview(NamedTuple):
     names: tuple[list[str], list[str], list[str]]
     #: As in `Storage.stats`.
     unnamed: int
-    #: The same. The series is by the minute then.
+    #: The same. The series is by the minute or by the hour then.
     counted_since: str | None = None
 
 

@@ -80,6 +80,11 @@ def _looked_at(db: Dialect, filters: Filters) -> Iterator[Any]:
             return
 
 
+def narrows(filters: Filters) -> bool:
+    """Whether more is asked of events than words and a range."""
+    return filters != Filters(q=filters.q, since=filters.since, until=filters.until)
+
+
 def words_condition(db: Dialect, q: str) -> tuple[str, list[Any]]:
     """What events have to match whose words are looked for."""
     # A word without a letter or digit is no token, and would match nothing.

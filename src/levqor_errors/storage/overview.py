@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 
 from .. import instants
@@ -19,6 +20,8 @@ from .read import Dialect, counted, is_counted, minutes, unnamed
 #: How many services are told apart, the loudest first, and how many names are suggested.
 _SERVICES: Final = 100
 _NAMES: Final = 200
+#: The newest of many matches are told by the minute when they came in so short a time.
+_BY_MINUTE: Final = timedelta(hours=4)
 
 
 def overview(
@@ -38,9 +41,10 @@ def overview(
     else:
         found = newest(db, filters)
         since = found.since
-        if since is not None:
-            # Of how long a time nobody knew before.
-            unit = "minute"
+        if since is not None and found.events:
+            # How long a time that is nobody knew before.
+            length = instants.from_text(found.events[0][0]) - instants.from_text(since)
+            unit = "minute" if length <= _BY_MINUTE else "hour"
         by_time, by_service = _of_rows(found.events, unit)
     more = unnamed(db, filters)
     earlier = None

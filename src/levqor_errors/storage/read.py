@@ -20,7 +20,7 @@ from ..severity import Severity
 from .base import Filters, Page
 from .bounds import id_bounds
 from .conditions import conditions
-from .matches import OF_ISSUE, newest, range_condition, words_condition
+from .matches import OF_ISSUE, narrows, newest, range_condition, words_condition
 from .rows import UNNAMED
 from .windows import Window, windows
 
@@ -61,6 +61,9 @@ class Dialect(NamedTuple):
     search_order: str
     #: The same to sort by: what is not walked through in that order, where each text would have to be read again.
     search_sort: str
+    #: How many of the next ones have words, the lowest and the highest of their ids, of ids between two, so many at
+    #: most; with a condition and a direction to be put in. `None`: other indexes lead to those that match besides.
+    search_end: str | None
     #: That they are in a window, and the values of that.
     search_window: str
     search_window_values: Callable[[Window], Sequence[Any]]
@@ -82,8 +85,9 @@ def recent(
     among: Sequence[int] | None,
     after: int | None = None,
     whole: bool = False,
+    reach: int | None = None,
 ) -> Page:
-    """A page of events by id, the newest first; `whole` with their context as an object.
+    """A page of events by id, the newest first; `whole` with their context as an object; see `Storage.recent`.
 
     Raises:
         orjson.JSONDecodeError: a context is none; see `get`.
@@ -92,7 +96,8 @@ def recent(
     errors: list[dict[str, Any]] = []
     next_: int | None = None
     size = 0
-    for row in _rows(db, filters, limit + 1, before=before, after=after, among=among, columns=columns):
+    at_most = _Reach(reach if narrows(filters) else None)
+    for row in _rows(db, filters, limit + 1, at_most, before=before, after=after, among=among, columns=columns):
         if len(errors) == limit or size > limits.PAGE_BYTES:
             next_ = errors[-1]["id"]
             break
@@ -101,13 +106,28 @@ def recent(
             event["context"] = _context(event["context"])
         errors.append(event)
         size += sum(len(value) for value in row if isinstance(value, str))
-    return Page(errors if after is None else errors[::-1], next_)
+    is_short = next_ is None and at_most.end is not None
+    return Page(errors if after is None else errors[::-1], at_most.end if is_short else next_, is_short)
+
+
+class _Reach:
+    """How far a search goes for a page.
+
+    Args:
+        left: how many events that have the words are looked at; `None`: all.
+    """
+
+    def __init__(self, left: int | None) -> None:
+        self.left = left
+        #: The last of them, when there are no more left.
+        self.end: int | None = None
 
 
 def _rows(
     db: Dialect,
     filters: Filters,
     most: int,
+    reach: _Reach,
     *,
     before: int | None,
     after: int | None,
@@ -128,11 +148,20 @@ def _rows(
     if filters.q is not None:
         where.append(db.search_window)
         query = f"{select} {' AND '.join(where)} ORDER BY {db.search_sort} {direction} LIMIT ?"
+        words, word_values = words_condition(db, filters.q)
         for window in windows(db, filters, before=before, after=after):
+            if reach.left is not None and db.search_end is not None:
+                # Where it ends, by the index alone.
+                looked_at = [*word_values, *window[:2], reach.left]
+                ((number, low, high),) = db.run(db.search_end.format(words, direction), looked_at)
+                reach.left -= number
+                if not reach.left:
+                    reach.end = low if after is None else high
+                    window = window._replace(low=low, high=high)
             for row in db.run(query, [*values, *db.search_window_values(window), most]):
                 yield row
                 most -= 1
-            if not most:
+            if not most or reach.end is not None:
                 return
         return
     # Of an issue alone the counts say nothing.
@@ -252,7 +281,9 @@ def _series(counts: Sequence[tuple[Any, ...]], *, by_day: bool) -> list[dict[str
     points: dict[str, dict[str, Any]] = {}
     for hour, _, _, severity, count in counts:
         start = f"{hour[:10]}T00:00:00.000Z" if by_day else hour
-        point = points.setdefault(start, {"start": start, **dict.fromkeys((one.value for one in Severity), 0)})
+        point = points.get(start)
+        if point is None:
+            point = points[start] = {"start": start, **dict.fromkeys((one.value for one in Severity), 0)}
         point[severity] += count
     return list(points.values())
 

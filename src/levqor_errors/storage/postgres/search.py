@@ -26,6 +26,7 @@ def dialect(connection: Connection[Any]) -> Dialect:
         search_tables="error_events e",
         search_order="e.id",
         search_sort="e.id + 0",
+        search_end=None,
         # Its days leave out all other tables.
         search_window="e.id BETWEEN ? AND ? AND e.received_at >= ? AND e.received_at < ?",
         search_window_values=lambda window: window,

@@ -42,6 +42,10 @@ def dialect(db: Database) -> Dialect:
         search_tables="error_events_fts f CROSS JOIN error_events e ON e.id = f.rowid",
         search_order="f.rowid",
         search_sort="f.rowid",
+        search_end=(
+            "SELECT COUNT(*), MIN(id), MAX(id) FROM (SELECT f.rowid AS id FROM error_events_fts f"
+            " WHERE {} AND f.rowid BETWEEN ? AND ? ORDER BY f.rowid {} LIMIT ?)"
+        ),
         search_window="f.rowid BETWEEN ? AND ?",
         search_window_values=lambda window: window[:2],
         search_condition="f.error_events_fts MATCH ?",
