@@ -104,7 +104,7 @@ SEARCH_CHARS: Final = 200
 MATCHES_COUNTED: Final = 1_000
 MATCHES_LOOKED_AT: Final = 2_500
 #: So many that have the words are looked at for a page of the owner's list, where a filter leaves few of them.
-PAGE_LOOKED_AT: Final = 10_000
+PAGE_LOOKED_AT: Final = 20_000
 
 # -- a live stream (collector/feed.py, stream.py) -----------------------------------------------------------------
 #: Of one process, all together. Each costs the database a query a second while events come, unless its filters are

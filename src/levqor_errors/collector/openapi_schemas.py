@@ -150,10 +150,10 @@ _STATS: Final = whole(
     counted_since={
         **nullable(TIME),
         "description": (
-            f"With `q`, or with `issue` and another filter: the newest {limits.MATCHES_COUNTED:,} events that match "
-            f"are counted at most, among the newest {limits.MATCHES_LOOKED_AT:,} that have the words or are of the issue. "
-            "Where there may be more, this is when the oldest of these was received, and the counts are at least so "
-            "many; null: they are exact."
+            f"With `q`, or with `issue` and another filter: at most the newest {limits.MATCHES_COUNTED:,} events that "
+            f"match are counted, among the newest {limits.MATCHES_LOOKED_AT:,} that have the words or are of the "
+            "issue. Where there may be more, this is when the oldest of these was received, and the counts are at "
+            "least so many; null: they are exact."
         ),
     },
     refused={

@@ -70,7 +70,7 @@ def _sums(
     by_time: dict[str, dict[str, int]] = {}
     by_service: dict[str, dict[str, int]] = {}
     for which, key, severity, number in rows:
-        (by_service if which else by_time).setdefault(key, _none())[severity] += number
+        _add(by_service if which else by_time, key, severity, number)
     return by_time, by_service
 
 
@@ -83,15 +83,15 @@ def _of_rows(
     for minute, service, _, severity in events:
         hour = minute if unit == "minute" else instants.hour_of(minute)
         time = f"{hour[:10]}T00:00:00.000Z" if unit == "day" else hour
-        by_time.setdefault(time, _none())[severity] += 1
-        by_service.setdefault(service, _none())[severity] += 1
+        _add(by_time, time, severity, 1)
+        _add(by_service, service, severity, 1)
     return by_time, by_service
 
 
 def _minutes(db: Dialect, filters: Filters) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
     for minute, severity, number in minutes(db, filters):
-        found.setdefault(minute, _none())[severity] += number
+        _add(found, minute, severity, number)
     return found
 
 
@@ -126,6 +126,13 @@ def _names(db: Dialect, since: str) -> tuple[list[str], list[str], list[str]]:
         columns.append([name for name, _ in counts.most_common(_NAMES)])
     services, environments, releases = columns
     return services, environments, releases
+
+
+def _add(sums: dict[str, dict[str, int]], key: str, severity: str, number: int) -> None:
+    # Not `setdefault`, which would make the other severities' zeros for each number.
+    if key not in sums:
+        sums[key] = _none()
+    sums[key][severity] += number
 
 
 def _none() -> dict[str, int]:

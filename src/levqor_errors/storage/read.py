@@ -36,6 +36,8 @@ _ISSUE_COLUMNS: Final = (
 
 #: How many services the statistics name, the loudest first.
 _SERVICES: Final = 100
+#: A row takes as long to read as so many ids in an index.
+_LISTED: Final = 25
 #: Over more days than this the series is by day instead of by hour.
 _HOURLY_DAYS: Final = 14
 
@@ -64,6 +66,8 @@ class Dialect(NamedTuple):
     #: How many of the next ones have words, the lowest and the highest of their ids, of ids between two, so many at
     #: most; with a condition and a direction to be put in. `None`: other indexes lead to those that match besides.
     search_end: str | None
+    #: That they are in an index under a condition, which is put in, and between two ids: a row takes longer to read.
+    search_listed: str
     #: That they are in a window, and the values of that.
     search_window: str
     search_window_values: Callable[[Window], Sequence[Any]]
@@ -147,18 +151,24 @@ def _rows(
         return
     if filters.q is not None:
         where.append(db.search_window)
-        query = f"{select} {' AND '.join(where)} ORDER BY {db.search_sort} {direction} LIMIT ?"
         words, word_values = words_condition(db, filters.q)
         for window in windows(db, filters, before=before, after=after):
+            listed, listed_values = list[str](), list[Any]()
             if reach.left is not None and db.search_end is not None:
                 # Where it ends, by the index alone.
                 looked_at = [*word_values, *window[:2], reach.left]
                 ((number, low, high),) = db.run(db.search_end.format(words, direction), looked_at)
                 reach.left -= number
+                if not number:
+                    continue
+                window = window._replace(low=low, high=high)
                 if not reach.left:
                     reach.end = low if after is None else high
-                    window = window._replace(low=low, high=high)
-            for row in db.run(query, [*values, *db.search_window_values(window), most]):
+                if high - low < _LISTED * number:
+                    listed, listed_values = _listed(db, filters, window)
+            all_of = " AND ".join([*where, *listed])
+            query = f"{select} {all_of} ORDER BY {db.search_sort} {direction} LIMIT ?"
+            for row in db.run(query, [*values, *db.search_window_values(window), *listed_values, most]):
                 yield row
                 most -= 1
             if not most or reach.end is not None:
@@ -179,6 +189,18 @@ def _rows(
         values.append(after)
     condition = " AND ".join(where) or "1 = 1"
     yield from db.run(f"{select} {condition} ORDER BY e.id {direction} LIMIT ?", [*values, most])
+
+
+def _listed(db: Dialect, filters: Filters, window: Window) -> tuple[list[str], list[Any]]:
+    """That ids are among those of a window that indexes have under what is asked for."""
+    where: list[str] = []
+    values: list[Any] = []
+    for column in ("service", "severity", "environment", "release"):
+        condition, of_column = conditions(replace(Filters(), **{column: getattr(filters, column)}))
+        if condition:
+            where.append(db.search_listed.format(*condition))
+            values += [*of_column, *window[:2]]
+    return where, values
 
 
 def matching(db: Dialect, filters: Filters, among: Sequence[int]) -> list[int]:

@@ -27,6 +27,7 @@ def dialect(connection: Connection[Any]) -> Dialect:
         search_order="e.id",
         search_sort="e.id + 0",
         search_end=None,
+        search_listed="",
         # Its days leave out all other tables.
         search_window="e.id BETWEEN ? AND ? AND e.received_at >= ? AND e.received_at < ?",
         search_window_values=lambda window: window,

@@ -46,6 +46,7 @@ def dialect(db: Database) -> Dialect:
             "SELECT COUNT(*), MIN(id), MAX(id) FROM (SELECT f.rowid AS id FROM error_events_fts f"
             " WHERE {} AND f.rowid BETWEEN ? AND ? ORDER BY f.rowid {} LIMIT ?)"
         ),
+        search_listed="+f.rowid IN (SELECT id FROM error_events WHERE {} AND id BETWEEN ? AND ?)",
         search_window="f.rowid BETWEEN ? AND ?",
         search_window_values=lambda window: window[:2],
         search_condition="f.error_events_fts MATCH ?",
