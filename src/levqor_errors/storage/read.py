@@ -253,23 +253,34 @@ def stats(db: Dialect, filters: Filters) -> dict[str, Any]:
     if is_counted(db, filters):
         counts_of, values = counted(db, filters)
         # One statement, and so one state of the database: the parts of the answer add up.
-        query = (
-            f"{counts_of} SELECT hour, service, source, severity, CAST(SUM(n) AS BIGINT) FROM counted"
-            " GROUP BY 1, 2, 3, 4 ORDER BY 1"
+        sums = db.run(
+            f"{counts_of}, summed (hour, service, source, severity, n) AS MATERIALIZED ("
+            "SELECT hour, service, source, severity, SUM(n) FROM counted GROUP BY 1, 2, 3, 4)"
+            " SELECT 0, hour, severity, CAST(SUM(n) AS BIGINT) FROM summed GROUP BY 2, 3"
+            " UNION ALL SELECT 1, service, '', CAST(SUM(n) AS BIGINT) FROM summed GROUP BY 2"
+            " UNION ALL SELECT 2, source, '', CAST(SUM(n) AS BIGINT) FROM summed GROUP BY 2",
+            values,
         )
-        counts = list(db.run(query, values))
     else:
         found = newest(db, filters)
         since = found.since
-        by_hour = Counter((instants.hour_of(minute), *rest) for minute, *rest in found.events)
-        counts = [(*key, number) for key, number in sorted(by_hour.items())]
-    severities: Counter[str] = Counter({severity.value: 0 for severity in Severity})
-    sources: Counter[str] = Counter({source.value: 0 for source in Source})
+        by_part = Counter(
+            key
+            for minute, service, source, severity in found.events
+            for key in ((0, instants.hour_of(minute), severity), (1, service, ""), (2, source, ""))
+        )
+        sums = [(*key, number) for key, number in by_part.items()]
+    counts: list[tuple[str, str, int]] = []
     services: Counter[str] = Counter()
-    for _, service, source, severity, count in counts:
-        severities[severity] += count
-        sources[source] += count
-        services[service] += count
+    sources: Counter[str] = Counter({source.value: 0 for source in Source})
+    severities: Counter[str] = Counter({severity.value: 0 for severity in Severity})
+    for part, key, severity, number in sums:
+        if part:
+            (services if part == 1 else sources)[key] += number
+        else:
+            counts.append((key, severity, number))
+            severities[severity] += number
+    counts.sort()
     by_day = bool(counts) and _days(counts[0][0], counts[-1][0]) > _HOURLY_DAYS
     loudest = sorted(services.items(), key=lambda item: (-item[1], item[0]))[:_SERVICES]
     return {
@@ -301,7 +312,7 @@ def _days(first: str, last: str) -> int:
 
 def _series(counts: Sequence[tuple[Any, ...]], *, by_day: bool) -> list[dict[str, Any]]:
     points: dict[str, dict[str, Any]] = {}
-    for hour, _, _, severity, count in counts:
+    for hour, severity, count in counts:
         start = f"{hour[:10]}T00:00:00.000Z" if by_day else hour
         point = points.get(start)
         if point is None:
@@ -394,7 +405,7 @@ def counted(db: Dialect, filters: Filters) -> tuple[str, list[Any]]:
         bound += [*issue, *values, *edges]
         ends = [(filters.since, first), (last, filters.until)]
     for since, until in ends:
-        if since is not None and until is not None and since < until:
+        if since is not None and until is not None and (whole is None or since < until):
             parts.append(
                 f"SELECT {HOUR}, service, source, severity, 1 FROM error_events e "
                 f"WHERE {matches}{of_issue} AND received_at >= ? AND received_at < ?"
