@@ -146,7 +146,7 @@ def test_of_a_word_that_is_everywhere_the_newest_are_counted(
     assert "Total at least 5 Critical at least 0" in many
     assert "At least 9 events" in many
     assert re.search(r"Over time events per minute, since \d{4}-", many)
-    assert re.search(r"what is counted here are the newest 5, since \d{4}-", many)
+    assert re.search(r"the numbers here are of events since \d{4}-", many)
     # The list has all of them; of a few all are counted, and compared.
     assert len(messages(api, f"{PAGE}?q=broke")) == 9
     few = look(api, "q=too").words

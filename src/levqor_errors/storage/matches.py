@@ -36,7 +36,12 @@ def newest(db: Dialect, filters: Filters) -> Matches:
     for id_, minute, *rest in _looked_at(db, filters):
         full = minute is not None and len(events) == limits.MATCHES_COUNTED
         if full or looked == limits.MATCHES_LOOKED_AT:
-            ((since,),) = db.run("SELECT received_at FROM error_events WHERE id = ?", [oldest])
+            # Its hour, if it was deleted in this moment.
+            ((since,),) = db.run(
+                "SELECT coalesce((SELECT received_at FROM error_events WHERE id = ?),"
+                f" (SELECT MIN(hour) FROM {db.hours} WHERE last_id >= ?))",
+                [oldest, oldest],
+            )
             return Matches(events, since)
         looked, oldest = looked + 1, id_
         if minute is not None:

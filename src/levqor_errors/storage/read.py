@@ -370,11 +370,11 @@ def _issue_service(db: Dialect, issue_id: int) -> str | None:
     )
     if len(services) != 1:
         return None
-    (told,) = db.run(
+    told = db.run(
         f"SELECT count, (SELECT SUM(count) FROM {db.issue_counts} WHERE issue_id = ?) FROM {db.issues} WHERE id = ?",
         [issue_id, issue_id],
     )
-    return str(services[0][0]) if told[0] == told[1] else None
+    return str(services[0][0]) if any(count == by_hour for count, by_hour in told) else None
 
 
 def counted(db: Dialect, filters: Filters) -> tuple[str, list[Any]]:
