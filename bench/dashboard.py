@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+import psycopg
 from ingest_postgres import server
 from load import SECRET, Collector
 
@@ -49,6 +50,10 @@ def filled(address: str, events: int) -> str:
         storage.give_back()
     finally:
         storage.close()
+    if POSTGRES:
+        # As autovacuum does within minutes; without statistics a search reads words anew.
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE")
     return address
 
 
