@@ -1,7 +1,8 @@
 """How long the owner's pages take on a small database and on a large one: `make bench-dashboard`.
 
 Two collectors as a user starts them, with the demo's month in 10,000 events and in `EVENTS` (by default 200,000; the
-bars are for a million, which takes some minutes to fill). Each page is asked for in turns, side by side.
+bars are for a million, which takes some minutes to fill). Each page is asked for in turns, side by side. With
+`DATABASE=postgresql` on a server of its own, else in SQLite files.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+import psycopg
+from ingest_postgres import server
 from load import SECRET, Collector
 
 from levqor_errors.demo.fill import fill
@@ -23,6 +26,7 @@ from levqor_errors.storage import open_storage
 
 SMALL: Final = 10_000
 LARGE: Final = int(os.environ.get("EVENTS", "200000"))
+POSTGRES: Final = os.environ.get("DATABASE") == "postgresql"
 ROUNDS: Final = 15
 BAR_RATIO: Final = 2.0
 BAR_MS: Final = 20.0
@@ -30,20 +34,27 @@ PAGES: Final = (
     "/owner/errors", "/owner/errors?range=30d", "/owner/errors?range=30d&severity=critical",
     "/owner/errors?range=30d&service=checkout", "/owner/errors?range=30d&service=mailer&source=frontend",
     "/owner/errors?range=30d&environment=staging", "/owner/errors?q=gateway", "/owner/errors?range=30d&q=gateway",
+    "/owner/errors?range=30d&q=line", "/owner/errors?range=30d&q=line&service=mailer",
+    "/owner/errors?range=30d&q=line&severity=critical", "/owner/errors?range=30d&q=nowhere", "/owner/errors?issue=3",
     "/owner/errors/2000", "/owner/issues", "/owner/issues?sort=trend", "/owner/issues?sort=users&state=all",
     "/owner/issues/3", "/owner/handbook", "/api/errors/recent", "/api/errors/stats",
 )  # fmt: skip
 
 
-def database(directory: Path, events: int) -> Path:
-    """A month in a file."""
-    path = directory / f"{events}.db"
-    storage = open_storage(str(path))
+def filled(address: str, events: int) -> str:
+    """A month in a database."""
+    storage = open_storage(address)
     try:
         fill(storage, events=events, seed=1, now=datetime.now(timezone.utc))
+        # As the janitor leaves it.
+        storage.give_back()
     finally:
         storage.close()
-    return path
+    if POSTGRES:
+        # As autovacuum does within minutes; without statistics a search reads words anew.
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE")
+    return address
 
 
 def milliseconds(client: httpx.Client, page: str) -> float:
@@ -58,9 +69,11 @@ def milliseconds(client: httpx.Client, page: str) -> float:
 def main() -> None:
     """Fill, measure, print."""
     with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
+        on = stack.enter_context(server()) if POSTGRES else None
         clients = []
         for events in (SMALL, LARGE):
-            running = stack.enter_context(closing(Collector(str(database(Path(directory), events)))))
+            address = on.database() if on else str(Path(directory) / f"{events}.db")
+            running = stack.enter_context(closing(Collector(filled(address, events))))
             headers = {"X-Internal-Secret": SECRET}
             clients.append(stack.enter_context(httpx.Client(base_url=running.url, headers=headers, timeout=60)))
         print(f"\n{'median of a page':52} {SMALL:>10,} {LARGE:>12,}   ratio (bar {BAR_RATIO:g}, {BAR_MS:g} ms)")

@@ -99,6 +99,12 @@ PAGE_MAX: Final = 500
 #: A page of `recent` ends early past this, so that 500 hostile events of 64 KB cannot make an answer of 32 MB.
 PAGE_BYTES: Final = 4 * 1024 * 1024
 SEARCH_CHARS: Final = 200
+#: Where only the events themselves tell how many match (a search, an issue with a release), so many are counted at
+#: most, the newest; and so many are looked at that have the words, or are of the issue. It takes some milliseconds.
+MATCHES_COUNTED: Final = 1_000
+MATCHES_LOOKED_AT: Final = 2_500
+#: So many that have the words are looked at for a page of the owner's list, where a filter leaves few of them.
+PAGE_LOOKED_AT: Final = 20_000
 
 # -- a live stream (collector/feed.py, stream.py) -----------------------------------------------------------------
 #: Of one process, all together. Each costs the database a query a second while events come, unless its filters are

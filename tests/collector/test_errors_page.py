@@ -133,6 +133,28 @@ def test_numbers_that_names_were_too_many_for_say_at_least(api: httpx.Client) ->
     assert "least" not in whole
 
 
+def test_of_a_word_that_is_everywhere_the_newest_are_counted(
+    api: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MATCHES_COUNTED", 5)
+    events = [{"message": "it broke", "service": "web"}] * 6 + [{"message": "it broke, too", "service": "mail"}] * 3
+    assert api.post("/api/errors/log", json=events).status_code == 200
+    stats = api.get("/api/errors/stats", params={"q": "broke"}).json()
+    assert stats["total"] == 5
+    assert stats["counted_since"] is not None
+    many = look(api, "q=broke").words
+    assert "Total at least 5 Critical at least 0" in many
+    assert "At least 9 events" in many
+    assert re.search(r"Over time events per minute, since \d{4}-", many)
+    assert re.search(r"the numbers here are of events since \d{4}-", many)
+    # The list has all of them; of a few all are counted, and compared.
+    assert len(messages(api, f"{PAGE}?q=broke")) == 9
+    few = look(api, "q=too").words
+    assert "Total 3 none before" in few
+    assert "least" not in few
+    assert api.get("/api/errors/stats", params={"q": "too"}).json()["counted_since"] is None
+
+
 def fill(database: Database, *hours: float, **fields: object) -> None:
     """Events that were received so many hours ago."""
     now = datetime.now(timezone.utc)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from levqor_errors import instants, limits
-from levqor_errors.storage import Filters, NewEvent, Overview, Storage, Unit
+from levqor_errors.storage import Filters, NewEvent, Overview, Storage, Unit, windows
 from storage_support import NOW, new_event, write
 from support import Database, execute
 
@@ -190,3 +190,101 @@ def test_pages_upward_are_the_same_as_downward(filled: Storage) -> None:
     assert top.next is None
     searched = filled.recent(Filters(q="issue", service="web"), limit=2, after=3)
     assert [event["id"] for event in searched.errors] == [5, 4]
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a few matches are counted, and hours are pieces of their own to a search."""
+    monkeypatch.setattr(limits, "MATCHES_COUNTED", 4)
+    monkeypatch.setattr(limits, "MATCHES_LOOKED_AT", 7)
+    monkeypatch.setattr(windows, "_FIRST", 1)
+    monkeypatch.setattr(windows, "_GROWTH", 1)
+    monkeypatch.setattr(windows, "_GAP", -1)
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize(
+    ("filters", "total", "since"),
+    [
+        ({"q": "of issue"}, 4, ago(minutes=4)),
+        ({"q": "of issue", "since": ago(minutes=3)}, 2, None),
+        ({"q": "of issue", "since": ago(minutes=30), "until": ago(minutes=3)}, 4, None),
+        ({"q": "of issue", "release": "1"}, 2, None),
+        ({"q": "of issue", "severity": ("critical",)}, 2, None),
+        # As many as may be are all.
+        ({"q": "of issue", "severity": ("warning",)}, 4, None),
+        # Seven that have the words were looked at, of which two match.
+        ({"q": "of issue", "source": "backend", "until": ago(minutes=3)}, 2, ago(minutes=26 * 60)),
+        ({"q": "nowhere"}, 0, None),
+        # Hourly counts tell of an issue alone, and only rows of its releases.
+        ({"issue_id": 1}, 10, None),
+        ({"issue_id": 1, "since": ago(minutes=3)}, 2, None),
+        ({"issue_id": 1, "severity": ("warning",)}, 4, None),
+        ({"issue_id": 1, "environment": "production"}, 4, ago(minutes=4)),
+        ({"issue_id": 1, "release": "2"}, 1, ago(minutes=26 * 60)),
+    ],
+)
+def test_of_many_matches_the_newest_are_counted(
+    storage: Storage, filters: dict[str, Any], total: int, since: str | None
+) -> None:
+    write(
+        storage,
+        [
+            *at(count=4, minutes=26 * 60, severity="warning"),
+            *at(minutes=30, severity="error", environment="staging", release="2"),
+            *at(count=3, minutes=4, severity="error", source="frontend", environment="production"),
+            *at(count=2, minutes=2, severity="critical", environment="production", release="1"),
+        ],
+    )
+    stats, found = storage.stats(Filters(**filters)), look(storage, unit="day", **filters)
+    assert (stats["total"], stats["counted_since"], found.counted_since) == (total, since, since)
+    assert sum(sum(counts.values()) for _, counts in found.series) == total
+    assert found.unit == ("day" if since is None else "hour" if since == ago(minutes=26 * 60) else "minute")
+
+
+@pytest.mark.usefixtures("few")
+def test_what_may_be_more_than_a_search_counts_is_not_compared(filled: Storage) -> None:
+    def before(since: str, until: str | None, then: str, **filters: Any) -> dict[str, int] | None:
+        return look(filled, q="of issue", since=since, until=until, before=(then, since), **filters).before
+
+    assert before(ago(hours=1), None, ago(hours=48)) is None
+    assert before(ago(minutes=3), None, ago(minutes=10)) == {"info": 0, "warning": 0, "error": 3, "critical": 0}
+    assert before(ago(minutes=3), None, ago(hours=48)) is None
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("reach", [None, 2, 3, 20])
+@pytest.mark.parametrize(
+    "filters", [{}, {"service": "web"}, {"source": "backend", "severity": ("critical", "warning")}, {"release": "2"}]
+)
+def test_a_search_page_by_page_meets_each_event_once(
+    filled: Storage, filters: dict[str, Any], reach: int | None
+) -> None:
+    expected = [event["id"] for event in filled.recent(Filters(**filters), limit=50).errors]
+    wanted = Filters(q="of issue", **filters)
+    for upward in (False, True):
+        met, place = list[int](), 0 if upward else None
+        while True:
+            at: dict[str, Any] = {"after": place} if upward else {"before": place}
+            page = filled.recent(wanted, limit=3, reach=reach, **at)
+            ids = [event["id"] for event in page.errors]
+            met = ids + met if upward else met + ids
+            if page.next is None:
+                break
+            place = page.next
+        assert met == expected
+
+
+@pytest.mark.sqlite
+@pytest.mark.usefixtures("few")
+def test_a_page_of_a_search_ends_after_so_many_that_have_the_words(filled: Storage) -> None:
+    rare = Filters(q="of issue", severity=("warning",), source="backend")
+    # Six came after the four of that severity; where none was counted nobody looks.
+    assert [event["id"] for event in filled.recent(rare, limit=3, reach=2).errors] == [10, 9]
+    later = Filters(q="of issue", release="1", severity=("critical",), source="backend")
+    page = filled.recent(later, limit=3, reach=2)
+    assert (page.errors, page.next, page.is_short) == ([], 4, True)
+    page = filled.recent(later, limit=3, before=4, reach=2)
+    assert ([event["id"] for event in page.errors], page.next, page.is_short) == ([2], 2, True)
+    page = filled.recent(later, limit=3, before=2, reach=2)
+    assert ([event["id"] for event in page.errors], page.next, page.is_short) == ([1], None, False)

@@ -102,8 +102,13 @@ class ErrorsPage:
             return None
         shown = [severity for severity in SEVERITIES if severity in (filters.severity or SEVERITIES)]
         now = totals([counts for _, counts in overview.series])
-        chart = draw(timeline(span, overview, shown), shown)
+        counted_since = overview.counted_since
+        drawn = span if counted_since is None else replace(span, since=instants.from_text(counted_since))
+        chart = draw(timeline(drawn, overview, shown), shown)
         number = sum(now[severity] for severity in shown)
+        if counted_since is not None:
+            # Of a severity that is rare among those that were counted, there are at least these.
+            number = max(number, len(listed["errors"]))
         rows, more_services = service_rows(overview.services, shown, carried)
         services, environments, releases = overview.names
         return {
@@ -114,6 +119,8 @@ class ErrorsPage:
             "total": sum(now.values()),
             "unnamed": overview.unnamed,
             "names_counted": limits.COUNTED_NAMES,
+            "counted_since": counted_since,
+            "least": bool(overview.unnamed or counted_since),
             "cards": cards(now, overview.before, span.words_before, filters.severity, carried),
             "chart": chart,
             "bars": [
@@ -133,21 +140,27 @@ class ErrorsPage:
         """A page of events, and where the pages beside it are."""
         found = Page([], None)
         if after is not None:
-            found = self._storage.recent(filters, limit=PAGE_ROWS, after=after)
+            found = self._storage.recent(filters, limit=PAGE_ROWS, after=after, reach=limits.PAGE_LOOKED_AT)
             if found.next is None:
                 # Nothing is above them: that is the first page, which is to be as long as others.
                 after = None
         if after is None:
-            found = self._storage.recent(filters, limit=PAGE_ROWS, before=before)
+            found = self._storage.recent(filters, limit=PAGE_ROWS, before=before, reach=limits.PAGE_LOOKED_AT)
         errors = found.errors
         is_first = before is None and after is None
         has_older = after is not None or found.next is not None
         newer = address(carried, after=str(errors[0]["id"])) if errors else address(carried)
+        # Upward, `next` is for the page above.
+        end = found.next if after is None and found.is_short else errors[-1]["id"] if errors else None
+        if after is not None and found.is_short:
+            newer = address(carried, after=str(found.next))
         return {
             "errors": errors,
             "query": address(carried).removeprefix(HOME),
             "is_all": is_first and not has_older,
             "newest": None if is_first else address(carried),
             "newer": None if is_first else newer,
-            "older": address(carried, before=str(errors[-1]["id"])) if has_older and errors else None,
+            "older": address(carried, before=str(end)) if has_older and end is not None else None,
+            "is_short": found.is_short,
+            "looked_at": limits.PAGE_LOOKED_AT,
         }

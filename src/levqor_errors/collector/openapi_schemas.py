@@ -147,6 +147,15 @@ _STATS: Final = whole(
             "at least so many then; where this is 0, and without such a filter, they are exact."
         ),
     },
+    counted_since={
+        **nullable(TIME),
+        "description": (
+            f"With `q`, or with `issue` and another filter: at most the newest {limits.MATCHES_COUNTED:,} events that "
+            f"match are counted, among the newest {limits.MATCHES_LOOKED_AT:,} that have the words or are of the "
+            "issue. Where there may be more, this is when the oldest of these was received, and the counts are at "
+            "least so many; null: they are exact."
+        ),
+    },
     refused={
         "type": "object",
         "description": "What was not taken in the hours that the range touches, of all senders, by the reason; it is "

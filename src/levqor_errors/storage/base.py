@@ -61,6 +61,8 @@ class Page(NamedTuple):
     errors: list[dict[str, Any]]
     #: Pass it as `before` (`after`, if that was passed) for the page beyond this one; `None` at the end.
     next: int | None
+    #: The page ends before it is full, since so many events were looked at as were to be; see `Storage.recent`.
+    is_short: bool = False
 
 
 #: By what events are summed up over time.
@@ -76,13 +78,15 @@ class Overview(NamedTuple):
     series: list[tuple[str, dict[str, int]]]
     #: By service, those with the most events first.
     services: list[tuple[str, dict[str, int]]]
-    #: By severity in the range before; `None`: nobody asked, or how it compares is not known for `unnamed` events of
-    #: one of both.
+    #: By severity in the range before; `None`: nobody asked, or how it compares is not known, since in one of both
+    #: not all are counted: there are `unnamed` ones, or so many that they are `counted_since` some instant only.
     before: dict[str, int] | None
     #: Services, environments and releases that a filter may be set to, the commonest first.
     names: tuple[list[str], list[str], list[str]]
     #: As in `Storage.stats`.
     unnamed: int
+    #: The same. The series is by the minute or by the hour then.
+    counted_since: str | None = None
 
 
 class News(NamedTuple):

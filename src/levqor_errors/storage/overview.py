@@ -1,5 +1,5 @@
 """What the page of errors says above its list: how many events of which severity, when, of which services, and how many
-in the range before. Exact, as `read.stats` is, and summed up by the database: what comes out of it is as long as the
+in the range before. As exact as `read.stats` is, and summed up by the database: what comes out of it is as long as the
 page, not as the history.
 """
 
@@ -8,37 +8,50 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 
+from .. import instants
 from ..severity import Severity
 from .base import Filters, Overview, Unit
-from .read import MINUTE, Dialect, counted, counted_rows, unnamed
+from .matches import newest
+from .read import Dialect, counted, is_counted, minutes, unnamed
 
 #: How many services are told apart, the loudest first, and how many names are suggested.
 _SERVICES: Final = 100
 _NAMES: Final = 200
+#: The newest of many matches are told by the minute when they came in so short a time.
+_BY_MINUTE: Final = timedelta(hours=4)
 
 
 def overview(
     db: Dialect, filters: Filters, *, unit: Unit, before: tuple[str, str] | None, named_since: str
 ) -> Overview:
     """Sum up what matches; see `Storage.overview`."""
-    by_time, by_service = _sums(db, filters, by_day=unit == "day")
-    if unit == "minute":
-        minutes = _minutes(db, filters)
-        # More of them: some came in this moment. Fewer: retention took rows away, and no count changes for that.
-        if _total(minutes) >= _total(by_time):
-            by_time = minutes
-        else:
-            unit = "hour"
-    earlier = None
+    if is_counted(db, filters):
+        since = None
+        by_time, by_service = _sums(db, filters, by_day=unit == "day")
+        if unit == "minute":
+            by_minute = _minutes(db, filters)
+            # More of them: some came in this moment. Fewer: retention took rows away, and no count changes for that.
+            if _total(by_minute) >= _total(by_time):
+                by_time = by_minute
+            else:
+                unit = "hour"
+    else:
+        found = newest(db, filters)
+        since = found.since
+        if since is not None and found.events:
+            # How long a time that is nobody knew before.
+            length = instants.from_text(found.events[0][0]) - instants.from_text(since)
+            unit = "minute" if length <= _BY_MINUTE else "hour"
+        by_time, by_service = _of_rows(found.events, unit)
     more = unnamed(db, filters)
-    if before is not None and not more:
-        range_before = replace(filters, since=before[0], until=before[1])
-        numbers = _severities(db, range_before)
-        earlier = None if unnamed(db, range_before) else numbers
+    earlier = None
+    if before is not None and not more and since is None:
+        earlier = _severities(db, replace(filters, since=before[0], until=before[1]))
     loudest = sorted(by_service.items(), key=lambda item: (-sum(item[1].values()), item[0]))[:_SERVICES]
-    return Overview(unit, sorted(by_time.items()), loudest, earlier, _names(db, named_since), more)
+    return Overview(unit, sorted(by_time.items()), loudest, earlier, _names(db, named_since), more, since)
 
 
 def _sums(
@@ -57,20 +70,38 @@ def _sums(
     by_time: dict[str, dict[str, int]] = {}
     by_service: dict[str, dict[str, int]] = {}
     for which, key, severity, number in rows:
-        (by_service if which else by_time).setdefault(key, _none())[severity] += number
+        _add(by_service if which else by_time, key, severity, number)
+    return by_time, by_service
+
+
+def _of_rows(
+    events: Sequence[tuple[str, str, str, str]], unit: Unit
+) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, int]]]:
+    """The same of events that were looked at."""
+    by_time: dict[str, dict[str, int]] = {}
+    by_service: dict[str, dict[str, int]] = {}
+    for minute, service, _, severity in events:
+        hour = minute if unit == "minute" else instants.hour_of(minute)
+        time = f"{hour[:10]}T00:00:00.000Z" if unit == "day" else hour
+        _add(by_time, time, severity, 1)
+        _add(by_service, service, severity, 1)
     return by_time, by_service
 
 
 def _minutes(db: Dialect, filters: Filters) -> dict[str, dict[str, int]]:
-    counts_of, values = counted_rows(db, filters, MINUTE)
     found: dict[str, dict[str, int]] = {}
-    rows = db.run(f"{counts_of} SELECT hour, severity, CAST(SUM(n) AS BIGINT) FROM counted GROUP BY 1, 2", values)
-    for minute, severity, number in rows:
-        found.setdefault(minute, _none())[severity] += number
+    for minute, severity, number in minutes(db, filters):
+        _add(found, minute, severity, number)
     return found
 
 
-def _severities(db: Dialect, filters: Filters) -> dict[str, int]:
+def _severities(db: Dialect, filters: Filters) -> dict[str, int] | None:
+    """How many match; `None`: there may be more."""
+    if not is_counted(db, filters):
+        found = newest(db, filters)
+        return None if found.since else {**_none(), **Counter(severity for *_, severity in found.events)}
+    if unnamed(db, filters):
+        return None
     counts_of, values = counted(db, filters)
     rows = db.run(f"{counts_of} SELECT severity, CAST(SUM(n) AS BIGINT) FROM counted GROUP BY 1", values)
     return {**_none(), **dict(rows)}
@@ -95,6 +126,13 @@ def _names(db: Dialect, since: str) -> tuple[list[str], list[str], list[str]]:
         columns.append([name for name, _ in counts.most_common(_NAMES)])
     services, environments, releases = columns
     return services, environments, releases
+
+
+def _add(sums: dict[str, dict[str, int]], key: str, severity: str, number: int) -> None:
+    # Not `setdefault`, which would make the other severities' zeros for each number.
+    if key not in sums:
+        sums[key] = _none()
+    sums[key][severity] += number
 
 
 def _none() -> dict[str, int]:

@@ -53,9 +53,12 @@ class Storage(Protocol):
         after: int | None = None,
         among: Sequence[int] | None = None,
         whole: bool = False,
+        reach: int | None = None,
     ) -> Page:
         """Events by id, the newest first: at most `limit`, with ids under `before`, only those `among` these ids; those
         next above `after`, whose `next` is for the page above them. `whole`: with their context, as `get` has it.
+        `reach`: a page ends after so many events that have the words that are looked for, where a database has to look
+        at each of them to tell which match; it may have fewer then, even none, and a `next` all the same.
 
         Who reads page by page meets every event that was committed before he began, once. One that another collector
         commits meanwhile may have an id that he is past already; `news` tells of it.
@@ -101,6 +104,11 @@ class Storage(Protocol):
 
         Only a filter by environment or release may leave some out, and `unnamed` says how many at most: a service that
         has more than `limits.COUNTED_NAMES` of them in an hour has the rest counted without them.
+
+        Of words, and of an issue with a filter that its hourly counts do not know, the newest
+        `limits.MATCHES_COUNTED` are counted at most, among the newest `limits.MATCHES_LOOKED_AT` that have the words or
+        are of the issue. If there may be more, `counted_since` is when the oldest of these was received; else `None`,
+        and all are counted.
 
         With what was refused in those hours, by reason, of all senders: a refused event was not looked into.
         """

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
+from types import MappingProxyType
 from typing import Any, Final
 
 import psycopg
@@ -35,6 +36,11 @@ READERS: Final = 4
 ALERTS: Final = 2
 #: Of one collector at most: those, two commits under way, one for facts and one for upkeep.
 COLLECTOR: Final = READERS + ALERTS + 4
+#: Which days and which words are asked for makes the plan of a read, so each is planned for its own; and it takes
+#: milliseconds, which the start of other processes or a compiler would double.
+_READS: Final = MappingProxyType(
+    {"plan_cache_mode": "force_custom_plan", "max_parallel_workers_per_gather": "0", "jit": "off"}
+)
 #: A server that has vanished without a word is given up after this.
 _LOST_MILLISECONDS: Final = 10_000
 
@@ -51,7 +57,7 @@ class Pool:
 
     def __init__(self, address: str, most: int, *, statement_seconds: float | None, lock_seconds: float) -> None:
         self._pool = ConnectionPool(
-            make_conninfo(address, **options(statement_seconds, lock_seconds)),
+            make_conninfo(address, **options(statement_seconds, lock_seconds, _READS)),
             kwargs={"autocommit": True},
             min_size=0,
             max_size=most,
@@ -134,8 +140,10 @@ def _close(idle: list[AsyncConnection[Any]]) -> None:
             idle.pop().close().send(None)
 
 
-def options(statement_seconds: float | None, lock_seconds: float) -> dict[str, Any]:
-    """Connection parameters (https://www.postgresql.org/docs/current/libpq-connect.html)."""
+def options(
+    statement_seconds: float | None, lock_seconds: float, more: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Connection parameters (https://www.postgresql.org/docs/current/libpq-connect.html), with more settings."""
     settings = {
         "statement_timeout": int((statement_seconds or 0) * 1000),
         "lock_timeout": int(lock_seconds * 1000),
@@ -144,6 +152,7 @@ def options(statement_seconds: float | None, lock_seconds: float) -> dict[str, A
         # Said for us alone: an administrator may have set another default for the database.
         "synchronous_commit": "on",
         "timezone": "UTC",
+        **more,
     }
     return {
         "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),

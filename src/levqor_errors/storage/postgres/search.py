@@ -25,6 +25,12 @@ def dialect(connection: Connection[Any]) -> Dialect:
         event_condition="e.id = (SELECT id FROM event_keys WHERE event_id = ?)",
         search_tables="error_events e",
         search_order="e.id",
+        search_sort="e.id + 0",
+        search_end=None,
+        search_listed="",
+        # Its days leave out all other tables.
+        search_window="e.id BETWEEN ? AND ? AND e.received_at >= ? AND e.received_at < ?",
+        search_window_values=lambda window: window,
         search_condition="levqor_words(e.message, e.stack) @@ plainto_tsquery('pg_catalog.simple', ?)",
         search_value=lambda words: " ".join(words).translate(_SEPARATORS),
         title_condition="levqor_words(i.title, '') @@ to_tsquery('pg_catalog.simple', ?)",

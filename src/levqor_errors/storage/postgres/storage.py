@@ -128,10 +128,18 @@ class PostgresStorage(OwnersDeeds):
         after: int | None = None,
         among: Sequence[int] | None = None,
         whole: bool = False,
+        reach: int | None = None,
     ) -> Page:
         with self._searches.lent() as connection:
             return read.recent(
-                dialect(connection), filters, limit=limit, before=before, after=after, among=among, whole=whole
+                dialect(connection),
+                filters,
+                limit=limit,
+                before=before,
+                after=after,
+                among=among,
+                whole=whole,
+                reach=reach,
             )
 
     def matching(self, filters: Filters, among: Sequence[int]) -> list[int]:

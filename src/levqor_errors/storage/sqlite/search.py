@@ -41,6 +41,14 @@ def dialect(db: Database) -> Dialect:
         # The full-text index leads: it gives row ids in descending order, so the walk ends at the limit.
         search_tables="error_events_fts f CROSS JOIN error_events e ON e.id = f.rowid",
         search_order="f.rowid",
+        search_sort="f.rowid",
+        search_end=(
+            "SELECT COUNT(*), MIN(id), MAX(id) FROM (SELECT f.rowid AS id FROM error_events_fts f"
+            " WHERE {} AND f.rowid BETWEEN ? AND ? ORDER BY f.rowid {} LIMIT ?)"
+        ),
+        search_listed="+f.rowid IN (SELECT id FROM error_events WHERE {} AND id BETWEEN ? AND ?)",
+        search_window="f.rowid BETWEEN ? AND ?",
+        search_window_values=lambda window: window[:2],
         search_condition="f.error_events_fts MATCH ?",
         search_value=_match,
         title_condition="i.id IN (SELECT rowid FROM issues_fts WHERE issues_fts MATCH ?)",

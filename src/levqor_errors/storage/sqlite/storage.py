@@ -112,11 +112,19 @@ class SqliteStorage(OwnersDeeds):
         after: int | None = None,
         among: Sequence[int] | None = None,
         whole: bool = False,
+        reach: int | None = None,
     ) -> Page:
         with self._filtered(filters) as db:
             try:
                 return read.recent(
-                    dialect(db), filters, limit=limit, before=before, after=after, among=among, whole=whole
+                    dialect(db),
+                    filters,
+                    limit=limit,
+                    before=before,
+                    after=after,
+                    among=among,
+                    whole=whole,
+                    reach=reach,
                 )
             except ValueError as error:
                 raise sqlite3.DatabaseError("malformed context") from error
