@@ -5,7 +5,11 @@ base.py      the data that crosses it
 watchers.py  who is woken when there is news
 facts.py     what a look from outside finds (`inspect`)
 rows.py      what is written of an event, and what a batch adds to counts
-read.py      pages, single events, statistics
+read.py      pages, single events
+stats.py     statistics
+counted.py   what hourly counts tell
+matches.py   what only the events themselves tell, counted up to a bound
+windows.py   where a search looks, piece by piece
 bounds.py    between which ids events lie that can match
 conditions.py  what filters ask of events and of their counts
 overview.py  what the page of errors sums up

@@ -1,5 +1,5 @@
 """Between which ids events lie that can match, by what was counted as they came: so that no page reads through a month
-to find what is in an hour of it, or nowhere. Used by `read.py`.
+to find what is in an hour of it, or nowhere. Used by `read.py` and `counted.py`.
 """
 
 from __future__ import annotations

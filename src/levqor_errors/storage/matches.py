@@ -1,6 +1,6 @@
 """Counting what no hourly count tells: of words, of one event, of an issue with a release. The events themselves are
 looked at, the newest first, and so many at most; where there are more, the answer says from when on they were counted.
-A number is "at least" then, and never an estimate. Used by `read.py` and `overview.py`.
+A number is "at least" then, and never an estimate. Used by `stats.py` and `overview.py`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """What the page of errors says above its list: how many events of which severity, when, of which services, and how many
-in the range before. As exact as `read.stats` is, and summed up by the database: what comes out of it is as long as the
+in the range before. As exact as `stats.stats` is, and summed up by the database: what comes out of it is as long as the
 page, not as the history.
 """
 
@@ -14,8 +14,9 @@ from typing import Any, Final
 from .. import instants
 from ..severity import Severity
 from .base import Filters, Overview, Unit
+from .counted import counted, is_counted, minutes, unnamed
 from .matches import newest
-from .read import Dialect, counted, is_counted, minutes, unnamed
+from .read import Dialect
 
 #: How many services are told apart, the loudest first, and how many names are suggested.
 _SERVICES: Final = 100

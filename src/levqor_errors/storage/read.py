@@ -1,4 +1,4 @@
-"""Reading events: pages, single events, exact statistics. The same SQL for each database, but for the search.
+"""Reading events: pages and single events. The same SQL for each database, but for the search. Numbers: `stats.py`.
 
 Every value goes into a statement as a parameter; what is put together as text here is fixed SQL only. A parameter is
 written `?`, and `Dialect.run` makes of it what its driver takes.
@@ -6,22 +6,17 @@ written `?`, and `Dialect.run` makes of it what its driver takes.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 import orjson
 
-from .. import instants, limits
-from ..event import Source
-from ..severity import Severity
+from .. import limits
 from .base import Filters, Page
 from .bounds import id_bounds
 from .conditions import conditions
-from .matches import OF_ISSUE, narrows, newest, range_condition, words_condition
-from .rows import UNNAMED
+from .matches import OF_ISSUE, narrows, range_condition, words_condition
 from .windows import Window, windows
 
 #: What a page shows of each event: all but the context, which can be large.
@@ -34,12 +29,8 @@ _ISSUE_COLUMNS: Final = (
     "id", "fingerprint", "grouping", "title", "service", "state", "first_seen", "last_seen", "count", "regressions",
 )  # fmt: skip
 
-#: How many services the statistics name, the loudest first.
-_SERVICES: Final = 100
 #: A row takes as long to read as so many ids in an index.
 _LISTED: Final = 25
-#: Over more days than this the series is by day instead of by hour.
-_HOURLY_DAYS: Final = 14
 
 
 class Dialect(NamedTuple):
@@ -139,7 +130,7 @@ def _rows(
     columns: Sequence[str],
 ) -> Iterable[Any]:
     """Events in their order, as long as somebody asks for more."""
-    where, values = _where(db, filters)
+    where, values = conditions_of(db, filters)
     order, direction = _order(db, filters), "DESC" if after is None else "ASC"
     select = f"SELECT {', '.join(f'e.{column}' for column in columns)} FROM {_tables(db, filters)} WHERE"
     if among is not None:
@@ -207,7 +198,7 @@ def matching(db: Dialect, filters: Filters, among: Sequence[int]) -> list[int]:
     """Ids of those that match."""
     if not among:
         return []
-    where, values = _where(db, filters)
+    where, values = conditions_of(db, filters)
     where.append(_among(_order(db, filters), len(among)))
     rows = db.run(
         f"SELECT e.id FROM {_tables(db, filters)} WHERE {' AND '.join(where)}",
@@ -247,80 +238,6 @@ def _context(stored: str | None) -> Any:
     return orjson.loads(stored) if stored else {}
 
 
-def stats(db: Dialect, filters: Filters) -> dict[str, Any]:
-    """Exact counts, from hourly ones where these can say; else of the newest events, as `counted_since` says."""
-    since = None
-    if is_counted(db, filters):
-        counts_of, values = counted(db, filters)
-        # One statement, and so one state of the database: the parts of the answer add up.
-        sums = db.run(
-            f"{counts_of}, summed (hour, service, source, severity, n) AS MATERIALIZED ("
-            "SELECT hour, service, source, severity, SUM(n) FROM counted GROUP BY 1, 2, 3, 4)"
-            " SELECT 0, hour, severity, CAST(SUM(n) AS BIGINT) FROM summed GROUP BY 2, 3"
-            " UNION ALL SELECT 1, service, '', CAST(SUM(n) AS BIGINT) FROM summed GROUP BY 2"
-            " UNION ALL SELECT 2, source, '', CAST(SUM(n) AS BIGINT) FROM summed GROUP BY 2",
-            values,
-        )
-    else:
-        found = newest(db, filters)
-        since = found.since
-        by_part = Counter(
-            key
-            for minute, service, source, severity in found.events
-            for key in ((0, instants.hour_of(minute), severity), (1, service, ""), (2, source, ""))
-        )
-        sums = [(*key, number) for key, number in by_part.items()]
-    counts: list[tuple[str, str, int]] = []
-    services: Counter[str] = Counter()
-    sources: Counter[str] = Counter({source.value: 0 for source in Source})
-    severities: Counter[str] = Counter({severity.value: 0 for severity in Severity})
-    for part, key, severity, number in sums:
-        if part:
-            (services if part == 1 else sources)[key] += number
-        else:
-            counts.append((key, severity, number))
-            severities[severity] += number
-    counts.sort()
-    by_day = bool(counts) and _days(counts[0][0], counts[-1][0]) > _HOURLY_DAYS
-    loudest = sorted(services.items(), key=lambda item: (-item[1], item[0]))[:_SERVICES]
-    return {
-        "total": sum(severities.values()),
-        "by_severity": dict(severities),
-        "by_source": dict(sources),
-        "by_service": [{"service": service, "count": count} for service, count in loudest],
-        "bucket": "day" if by_day else "hour",
-        "series": _series(counts, by_day=by_day),
-        "unnamed": unnamed(db, filters),
-        "counted_since": since,
-        "refused": refused(db, filters.since, filters.until),
-    }
-
-
-def refused(db: Dialect, since: str | None, until: str | None) -> dict[str, dict[str, int]]:
-    """What was refused in the hours that a range touches."""
-    rows = db.run(
-        "SELECT reason, CAST(SUM(requests) AS BIGINT), CAST(SUM(events) AS BIGINT) FROM refusals"
-        " WHERE hour >= ? AND hour < ? GROUP BY 1 ORDER BY 1",
-        [instants.hour_of(since) if since else "", until or "~"],
-    )
-    return {reason: {"requests": requests, "events": events} for reason, requests, events in rows}
-
-
-def _days(first: str, last: str) -> int:
-    return (instants.from_text(last) - instants.from_text(first)).days
-
-
-def _series(counts: Sequence[tuple[Any, ...]], *, by_day: bool) -> list[dict[str, Any]]:
-    points: dict[str, dict[str, Any]] = {}
-    for hour, severity, count in counts:
-        start = f"{hour[:10]}T00:00:00.000Z" if by_day else hour
-        point = points.get(start)
-        if point is None:
-            point = points[start] = {"start": start, **dict.fromkeys((one.value for one in Severity), 0)}
-        point[severity] += count
-    return list(points.values())
-
-
 def _tables(db: Dialect, filters: Filters) -> str:
     return db.search_tables if filters.q is not None else "error_events e"
 
@@ -329,7 +246,7 @@ def _order(db: Dialect, filters: Filters) -> str:
     return db.search_order if filters.q is not None else "e.id"
 
 
-def _where(db: Dialect, filters: Filters) -> tuple[list[str], list[Any]]:
+def conditions_of(db: Dialect, filters: Filters) -> tuple[list[str], list[Any]]:
     """Conditions on what `_tables` says."""
     where, values = conditions(filters, "e.")
     if filters.issue_id is not None:
@@ -350,132 +267,3 @@ def _where(db: Dialect, filters: Filters) -> tuple[list[str], list[Any]]:
         where.append(f"{db.no_index}e.received_at < ?")
         values.append(filters.until)
     return where, values
-
-
-def is_counted(db: Dialect, filters: Filters) -> bool:
-    """Whether `counted` can say how many match."""
-    if filters.event_id is not None or filters.q is not None:
-        return False
-    if filters.issue_id is None:
-        return True
-    named = filters.environment is not None or filters.release is not None
-    return not named and _issue_service(db, filters.issue_id) is not None
-
-
-def _issue_service(db: Dialect, issue_id: int) -> str | None:
-    """The service of an issue whose hourly counts are all that was ever counted of it: these are kept for a time, and
-    do not tell services apart that were merged."""
-    services = list(
-        db.run("SELECT DISTINCT service FROM issues WHERE id = ? OR merged_into = ? LIMIT 2", [issue_id, issue_id])
-    )
-    if len(services) != 1:
-        return None
-    told = db.run(
-        f"SELECT count, (SELECT SUM(count) FROM {db.issue_counts} WHERE issue_id = ?) FROM {db.issues} WHERE id = ?",
-        [issue_id, issue_id],
-    )
-    return str(services[0][0]) if any(count == by_hour for count, by_hour in told) else None
-
-
-def counted(db: Dialect, filters: Filters) -> tuple[str, list[Any]]:
-    """A common table expression `counted (hour, service, source, severity, n)` of all that match, and its values, where
-    `is_counted`.
-
-    Exact for any range, but for what `unnamed` counts: whole hours are from hourly counts, the ends from rows.
-    """
-    whole = _whole_hours(filters)
-    # The range is what narrows it most.
-    where, values = conditions(filters, db.no_index if filters.since or filters.until else "")
-    matches = " AND ".join(where) or "1 = 1"
-    table, of_issue, issue = db.counts, "", list[Any]()
-    if filters.issue_id is not None:
-        issue = [filters.issue_id, filters.issue_id]
-        table = (
-            "(SELECT hour, (SELECT service FROM issues WHERE id = ?) AS service, source, severity, count"
-            f" FROM {db.issue_counts} WHERE issue_id = ?) of_issue"
-        )
-        of_issue = f" AND {OF_ISSUE}"
-    parts: list[str] = []
-    bound: list[Any] = []
-    ends: list[tuple[str | None, str | None]] = [(filters.since, filters.until)]
-    if whole is not None:
-        first, last = whole
-        hours, edges = _between(first, last)
-        parts.append(f"SELECT hour, service, source, severity, count FROM {table} WHERE {matches}{hours}")
-        bound += [*issue, *values, *edges]
-        ends = [(filters.since, first), (last, filters.until)]
-    for since, until in ends:
-        if since is not None and until is not None and (whole is None or since < until):
-            parts.append(
-                f"SELECT {HOUR}, service, source, severity, 1 FROM error_events e "
-                f"WHERE {matches}{of_issue} AND received_at >= ? AND received_at < ?"
-            )
-            bound += [*values, *issue, since, until]
-    return f"WITH counted (hour, service, source, severity, n) AS ({' UNION ALL '.join(parts)})", bound
-
-
-def unnamed(db: Dialect, filters: Filters) -> int:
-    """How many events may match besides those that `counted` has: in the hours that it takes from the table these were
-    counted without their environment and release, since their service had too many of them (`limits.COUNTED_NAMES`).
-
-    Where there are none, an index says so at once.
-    """
-    whole = _whole_hours(filters)
-    by_rows = filters.issue_id is not None or filters.event_id is not None or filters.q is not None
-    if whole is None or by_rows or (filters.environment is None and filters.release is None):
-        return 0
-    where, values = conditions(replace(filters, environment=UNNAMED, release=UNNAMED))
-    hours, edges = _between(*whole)
-    # All of them and not the first one: that, a planner might look for in the order of the hours.
-    ((number,),) = db.run(
-        f"SELECT CAST(coalesce(SUM(count), 0) AS BIGINT) FROM {db.counts} WHERE {' AND '.join(where)}{hours}",
-        [*values, *edges],
-    )
-    return int(number)
-
-
-def _whole_hours(filters: Filters) -> tuple[str | None, str | None] | None:
-    """The hours that lie in the range as a whole, which the hourly table has; the broken ones at its ends only their
-    rows tell apart. `None`: it is a part of an hour."""
-    first = _hour_up(filters.since) if filters.since else None
-    last = instants.hour_of(filters.until) if filters.until else None
-    return None if first is not None and last is not None and first > last else (first, last)
-
-
-def _between(first: str | None, last: str | None) -> tuple[str, list[str]]:
-    """A condition on hours, to follow others, and its values."""
-    condition = "".join((" AND hour >= ?" if first else "", " AND hour < ?" if last else ""))
-    return condition, [edge for edge in (first, last) if edge]
-
-
-#: The hour that an event was received in, and the minute, in SQL.
-HOUR: Final = "substr(received_at, 1, 13) || ':00:00.000Z'"
-_MINUTE: Final = "substr(received_at, 1, 16) || ':00.000Z'"
-
-
-def minutes(db: Dialect, filters: Filters) -> Iterable[Any]:
-    """Minute, severity and number of the events that match, by rows alone; of filters that are `is_counted`."""
-    where, values = _where(db, filters)
-    bounds = id_bounds(db, filters)
-    if bounds is None:
-        return []
-    where.append("e.id BETWEEN ? AND ?")
-    return db.run(
-        f"SELECT {_MINUTE}, severity, COUNT(*) FROM error_events e WHERE {' AND '.join(where)} GROUP BY 1, 2",
-        [*values, *bounds],
-    )
-
-
-def _hour_up(instant: str) -> str:
-    hour = instants.hour_of(instant)
-    if hour == instant:
-        return hour
-    try:
-        return instants.to_text(instants.from_text(hour) + timedelta(hours=1))
-    except OverflowError:
-        return "9999-12-31T23:59:59.999Z"
-
-
-def services(db: Dialect) -> list[str]:
-    """Names of services that were ever counted: `event_counts` outlives the events themselves."""
-    return [service for (service,) in db.run(f"SELECT DISTINCT service FROM {db.counts} LIMIT ?", [limits.SERVICES])]

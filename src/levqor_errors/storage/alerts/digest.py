@@ -15,7 +15,8 @@ import orjson
 from ... import instants
 from ...severity import Severity
 from ..base import CANARY_SERVICE, Filters
-from ..read import Dialect, counted
+from ..counted import counted
+from ..read import Dialect
 
 #: Services and issues that are named, the loudest; of new issues and the like fewer.
 _SERVICES: Final = 8

@@ -16,7 +16,7 @@ import psycopg
 
 from ... import limits
 from ...errors import EventUnstorableError, StorageUnavailableError
-from .. import read
+from .. import read, stats
 from ..alerts import AlertDialect
 from ..alerts.digest import digest
 from ..alerts.store import AlertStore
@@ -163,7 +163,7 @@ class PostgresStorage(OwnersDeeds):
 
     def stats(self, filters: Filters) -> dict[str, Any]:
         with self._searches.lent() as connection:
-            return read.stats(dialect(connection), filters)
+            return stats.stats(dialect(connection), filters)
 
     def overview(self, filters: Filters, *, unit: Unit, before: tuple[str, str] | None, named_since: str) -> Overview:
         with self._searches.lent() as connection:
@@ -171,11 +171,11 @@ class PostgresStorage(OwnersDeeds):
 
     def refused(self, since: str) -> dict[str, dict[str, int]]:
         with self._facts.lent() as connection:
-            return read.refused(dialect(connection), since, None)
+            return stats.refused(dialect(connection), since, None)
 
     def services(self) -> list[str]:
         with self._searches.lent() as connection:
-            return read.services(dialect(connection))
+            return stats.services(dialect(connection))
 
     def health(self) -> dict[str, Any]:
         with self._facts.lent() as connection:

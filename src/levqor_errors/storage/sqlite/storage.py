@@ -16,7 +16,7 @@ from sqlite_utils import Database
 
 from ... import limits
 from ...errors import EventUnstorableError, StorageUnavailableError
-from .. import read, rows
+from .. import read, rows, stats
 from ..alerts import AlertDialect
 from ..alerts.digest import digest
 from ..alerts.store import AlertStore
@@ -153,7 +153,7 @@ class SqliteStorage(OwnersDeeds):
 
     def stats(self, filters: Filters) -> dict[str, Any]:
         with self._filtered(filters) as db:
-            return read.stats(dialect(db), filters)
+            return stats.stats(dialect(db), filters)
 
     def overview(self, filters: Filters, *, unit: Unit, before: tuple[str, str] | None, named_since: str) -> Overview:
         with self._filtered(filters) as db:
@@ -161,11 +161,11 @@ class SqliteStorage(OwnersDeeds):
 
     def refused(self, since: str) -> dict[str, dict[str, int]]:
         with self._facts() as db:
-            return read.refused(dialect(db), since, None)
+            return stats.refused(dialect(db), since, None)
 
     def services(self) -> list[str]:
         with self._reader() as db:
-            return read.services(dialect(db))
+            return stats.services(dialect(db))
 
     def health(self) -> dict[str, Any]:
         unsent = 0
