@@ -90,7 +90,7 @@ def test_r11_connections_that_are_cut(three: Three, server: PostgresServer) -> N
     for number in range(15):
         with psycopg.connect(server.address, autocommit=True) as connection:
             # An answer may be of a moment before the cut, and no new connection there yet.
-            wait_until(lambda: connection.execute(CUT).fetchall())  # noqa: B023
+            wait_until(lambda: connection.execute(CUT).fetchall())
         if number % 3 == 0:
             # A read has its connection looked at first. It may take a second until there is another one.
             assert recent(urls[1]) == 200
