@@ -40,8 +40,8 @@ unit: $(VENV)/.installed-test js/node_modules/.installed
 	@# The mail server of the tests has a certificate of its own.
 	@scripts/need openssl
 	@scripts/need chromium
-	@# Most tests wait for processes and deadlines: four at a time keep two cores busy.
-	$(BIN)/python -m pytest -n 4 --dist worksteal
+	@# Most tests wait for processes and deadlines: three at a time keep two cores busy.
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 $(VENV)/bin/python:
 	@scripts/make-venv "$(PYTHON)" "$(VENV)"
