@@ -216,7 +216,7 @@ def test_offline_and_closed_then_online_in_several_tabs(world: World, context: B
     page.evaluate("caught(); inWords()")
     assert not flushed(page)
     assert world.stored() == []
-    # It sends once more as it goes. Chromium may have ended the page's being offline by then; they are kept all the same.
+    # It sends once more as it goes, and may not be offline by then; they are kept all the same.
     page.close()
     context.set_offline(False)
     quiet = context.new_page()
