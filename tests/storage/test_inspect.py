@@ -120,6 +120,17 @@ def test_what_cannot_be_used(filled: Path, damage: str, words: str) -> None:
     assert facts.alerts is None
 
 
+def test_an_older_database_has_not_the_tables_of_newer_steps(filled: Path) -> None:
+    for made in ("VIEW issues_now", "VIEW event_counts_now", "VIEW issue_counts_now", "VIEW event_hours_now",
+                 "TABLE tallies"):  # fmt: skip
+        execute(filled, f"DROP {made}")
+    execute(filled, "DELETE FROM _sqlite_migrations WHERE name = 'm008_tallies'")
+    facts = looked_at(filled)
+    assert (facts.trouble, set(facts.pending)) == (None, {"m008_tallies"})
+    assert facts.alerts is not None
+    assert facts.alerts.unsent == 1
+
+
 def test_an_older_database(filled: Path) -> None:
     execute(filled, "DELETE FROM _sqlite_migrations WHERE name = 'm004_alerts'")
     facts = looked_at(filled)

@@ -152,3 +152,11 @@ def test_the_storage_gives_ids_and_marks(database: Path) -> None:
     finally:
         storage.close()
     assert results == [StoredEvent(1, event.event.event_id, False, True), StoredEvent(1, event.event.event_id, True)]
+
+
+def test_it_loads_nothing_that_it_has_no_use_for() -> None:
+    """Each collector waits for its start with the first event."""
+    script = "import sys, levqor_errors.storage.sqlite.child; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout.split()
+    assert "levqor_errors.storage.sqlite.write" in loaded
+    assert not {"sqlite_utils", "starlette", "httpx", "levqor_errors.storage.read"}.intersection(loaded)

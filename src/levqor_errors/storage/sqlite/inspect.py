@@ -18,10 +18,11 @@ from sqlite_utils import Database
 from ...errors import StorageUnusableError
 from ..alerts.store import AlertStore
 from ..facts import AlertFacts, SqliteFacts, of_alerts
+from .dialects import alert_dialect
 from .driver import sqlite3
 from .open import EMPTY_BESIDE_LOG, check, connect, file_size, refuse_others, unusable
 from .schema import steps
-from .storage import alert_dialect, has_wal_fix
+from .storage import has_wal_fix
 
 #: Somebody else's lock is waited for no longer than this: a look is not worth more.
 _BUSY_SECONDS: Final = 2.0

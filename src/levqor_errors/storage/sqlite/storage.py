@@ -32,10 +32,11 @@ from ..thinning import Thinner
 from ..watchers import Watch, Watchers
 from . import news, upkeep
 from .connections import Connections, QuotaError
+from .dialects import alert_dialect, counting_dialect, dialect, reading_dialect
 from .driver import sqlite3
-from .search import dialect, index_rest, is_behind
+from .search import index_rest, is_behind
 from .space import Space, megabytes
-from .tallies import fold, has_any, tables
+from .tallies import fold, has_any
 
 #: How long a write waits for another process's lock before its senders are told to come again.
 BUSY_SECONDS: Final = 5.0
@@ -309,7 +310,7 @@ class SqliteStorage(OwnersDeeds):
     @contextmanager
     def alert_reader(self, *, long: bool = False) -> Iterator[AlertStore]:
         with self._reader() if long else self._facts() as db:
-            yield AlertStore(alert_dialect(db))
+            yield AlertStore(reading_dialect(db))
 
     @contextmanager
     def source_maps(self, *, adding: bool = False) -> Iterator[SourceMapStore]:
@@ -363,7 +364,7 @@ class SqliteStorage(OwnersDeeds):
     @contextmanager
     def _regroup_reading(self) -> Iterator[AlertDialect]:
         with self._plans() as db:
-            yield alert_dialect(db)
+            yield reading_dialect(db)
 
     @contextmanager
     def _regroup_writing(self) -> Iterator[AlertDialect]:
@@ -379,23 +380,3 @@ class SqliteStorage(OwnersDeeds):
 def has_wal_fix(version: tuple[int, ...]) -> bool:
     """Whether this SQLite has the fix for WAL corruption by two connections (https://sqlite.org/wal.html, 3.51.3)."""
     return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
-
-
-def alert_dialect(db: Database) -> AlertDialect:
-    """For what the alerts keep, on this connection."""
-    # All rows at once: a statement that was not read to its end would be in the way of the commit.
-    now = tables(db.conn)
-    return AlertDialect(
-        run=lambda query, values: db.execute(query, values).fetchall(),
-        counts=now.event_counts,
-        keys="error_events",
-        issues=now.issues,
-        issue_counts=now.issue_counts,
-        hours=now.event_hours,
-    )
-
-
-def counting_dialect(db: Database) -> AlertDialect:
-    """The same, in a transaction that may change what is counted: that is added up first."""
-    fold(db.conn)
-    return alert_dialect(db)
